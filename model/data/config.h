@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lathe {
+
+enum class RopeScalingKind { None, Linear, Llama3 };
+
+/// RoPE frequency scaling, as in Hugging Face `rope_scaling` / `rope_parameters`.
+struct RopeScaling {
+  RopeScalingKind kind = RopeScalingKind::None;
+  double factor = 1.0;
+  double low_freq_factor = 1.0;
+  double high_freq_factor = 4.0;
+  std::int64_t original_max_position_embeddings = 8192;
+
+  bool operator==(const RopeScaling&) const = default;
+};
+
+enum class AttentionKind { Gqa, Mla };
+
+/// One layer's attention. The sizes below `kind` mean something for MLA only; GQA uses the model's own.
+/// Names as in DeepSeek-V2 (arXiv:2405.04434, section 2.1) and Hugging Face `deepseek_v3`.
+struct AttentionConfig {
+  AttentionKind kind = AttentionKind::Gqa;
+  std::int64_t kv_lora_rank = 0;
+  std::int64_t q_lora_rank = 0;  ///< 0: queries are not factored
+  std::int64_t qk_nope_head_dim = 0;
+  std::int64_t qk_rope_head_dim = 0;
+  std::int64_t v_head_dim = 0;
+  bool latent_norm = false;  ///< kv_a_layernorm: RMSNorm on the latent before kv_b
+  /// For each of the qk_rope_head_dim / 2 rotated pairs, which of the model's head_dim / 2 frequencies it turns with.
+  std::vector<std::int64_t> rope_pairs;
+
+  bool operator==(const AttentionConfig&) const = default;
+};
+
+enum class FeedForwardKind { Dense, Moe };
+enum class RouterKind { Softmax, Sigmoid };
+
+/// One layer's feed-forward block. The sizes below `kind` mean something for MoE only.
+struct FeedForwardConfig {
+  FeedForwardKind kind = FeedForwardKind::Dense;
+  std::int64_t num_experts = 0;
+  std::int64_t num_experts_per_tok = 0;
+  std::int64_t moe_intermediate_size = 0;
+  std::int64_t shared_expert_intermediate_size = 0;  ///< 0: no shared expert
+  bool shared_expert_gate = false;                   ///< Qwen2Moe: the shared output is scaled by sigmoid(gate . x)
+  RouterKind router = RouterKind::Softmax;           ///< Sigmoid selects with a correction bias (DeepSeek-V3)
+  bool norm_topk_prob = true;                        ///< chosen weights are renormalised to sum to one
+  double routed_scaling_factor = 1.0;
+
+  bool operator==(const FeedForwardConfig&) const = default;
+};
+
+struct LayerConfig {
+  AttentionConfig attention;
+  FeedForwardConfig feed_forward;
+
+  bool operator==(const LayerConfig&) const = default;
+};
+
+/// The sizes of a Llama model and the kind of each of its layers. Field names are Hugging Face's.
+struct ModelConfig {
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t num_key_value_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t max_position_embeddings = 0;
+  double rms_norm_eps = 1e-5;
+  double rope_theta = 10000.0;
+  RopeScaling rope_scaling;
+  bool tie_word_embeddings = false;
+  bool attention_bias = false;
+  bool mlp_bias = false;
+  std::optional<std::int64_t> bos_token_id;
+  std::vector<std::int64_t> eos_token_ids;
+  std::vector<LayerConfig> layers;
+
+  std::int64_t num_layers() const { return static_cast<std::int64_t>(layers.size()); }
+  bool operator==(const ModelConfig&) const = default;
+};
+
+/// Reads a Hugging Face `config.json`: model_type "llama" (all layers GQA + dense) or "lathe" (per-layer lists).
+/// Throws Error for another architecture (listing the supported ones), a missing key, a wrong type or an impossible size.
+ModelConfig config_from_json(const nlohmann::json& json);
+
+/// Writes what config_from_json reads: model_type "llama" if no layer was converted, else "lathe".
+nlohmann::json config_to_json(const ModelConfig& config);
+
+}  // namespace lathe

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/data/config.h"
+
+namespace lathe {
+
+/// How one layer's attention becomes MLA. Method "transmla": arXiv:2502.07864.
+struct MlaPlan {
+  std::string method = "transmla";
+  std::int64_t qk_rope_head_dim = 32;
+  std::int64_t kv_lora_rank = 96;
+  std::int64_t freqfold = 4;        ///< adjacent frequencies that share one rotation; 1 keeps RoRoPE exact
+  double balance_kv_ratio = 1.0;    ///< TransMLA's balance of key and value norms before the joint low rank
+
+  bool operator==(const MlaPlan&) const = default;
+};
+
+enum class IndexMode { Shared, Independent };
+
+/// How one layer's feed-forward becomes MoE. Method "copy" (sparse upcycling, arXiv:2212.05055, with optional noise) or
+/// "drop-upcycling" (arXiv:2502.19261).
+struct MoePlan {
+  std::string method = "copy";
+  std::int64_t num_experts = 8;
+  std::int64_t num_experts_per_tok = 2;
+  double noise = 0.0;                            ///< copy: standard deviation as a fraction of each tensor's own
+  double drop_ratio = 0.5;                       ///< drop-upcycling: share of intermediate neurons drawn anew
+  IndexMode index_mode = IndexMode::Shared;      ///< drop-upcycling: same neurons in gate/up/down, or drawn for each
+  RouterKind router = RouterKind::Softmax;
+  bool norm_topk_prob = true;
+  double router_std = 0.02;                      ///< standard deviation of the router's first weights
+
+  bool operator==(const MoePlan&) const = default;
+};
+
+struct LayerPlan {
+  std::optional<MlaPlan> attention;
+  std::optional<MoePlan> feed_forward;
+
+  bool empty() const { return !attention && !feed_forward; }
+  bool operator==(const LayerPlan&) const = default;
+};
+
+/// On which text the activations are collected, and on which the loss is measured. An empty path means the text that
+/// ships with the program (assets/text).
+struct Calibration {
+  std::string text;
+  std::int64_t num_samples = 16;
+  std::int64_t seq_len = 256;
+
+  bool operator==(const Calibration&) const = default;
+};
+
+/// What to do with which layer. `layers` holds only layers that change.
+struct ConversionPlan {
+  std::string name;
+  std::string description;
+  std::map<std::int64_t, LayerPlan> layers;
+  Calibration calibration;
+  std::uint64_t seed = 0;
+
+  bool empty() const { return layers.empty(); }
+  std::int64_t num_mla() const;
+  std::int64_t num_moe() const;
+  bool operator==(const ConversionPlan&) const = default;
+};
+
+/// Reads a plan or recipe. Its "layers" list groups layers with equal settings:
+///   {"layers": [8, 10], "attention": {"method": "transmla", ...}}  or  {"layers": [11], "feed_forward": {...}}.
+/// Throws Error on an unknown key, method or value, naming the known ones.
+ConversionPlan plan_from_json(const nlohmann::json& json);
+nlohmann::json plan_to_json(const ConversionPlan& plan);
+
+/// One sentence for each thing that makes the plan impossible on this model; empty if it can run.
+std::vector<std::string> plan_problems(const ConversionPlan& plan, const ModelConfig& config);
+
+/// The configuration after the plan, without touching a weight. Throws Error with all plan_problems().
+ModelConfig planned_config(const ConversionPlan& plan, const ModelConfig& config);
+
+}  // namespace lathe

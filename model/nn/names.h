@@ -1,0 +1,32 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/nn/layer.h"
+
+namespace lathe {
+
+/// A tensor of a model under its Hugging Face name ("model.layers.3.self_attn.q_proj.weight").
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+/// The tensors of one layer as they lie in memory, with names (experts fused: "...mlp.experts.gate_up_proj").
+std::vector<NamedTensor> layer_tensors(const Layer& layer, std::int64_t index);
+
+/// All tensors of the model as they lie in memory; a tied head is listed once, as the embedding.
+std::vector<NamedTensor> model_tensors(const Model& model);
+
+/// A copy of the layer in which each tensor was replaced by `map(name, tensor)`; trainers clone with it.
+Layer map_layer(const Layer& layer, std::int64_t index,
+                const std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>& map);
+
+/// sha256 over names, shapes, dtypes and bytes of all tensors: equal if and only if the models are the same tensors.
+std::string model_sha256(const Model& model);
+
+}  // namespace lathe
