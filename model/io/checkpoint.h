@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/data/job.h"
+#include "model/io/dtype.h"
+
+namespace lathe {
+
+class GgufFile;
+class SafetensorsFile;
+
+/// One tensor of a checkpoint: its Hugging Face name and shape, and its bytes as they lie in the mapped file.
+/// A row is a run of the last dimension; a tensor of one dimension is one row.
+struct TensorEntry {
+  std::string name;
+  StoredType type = DType::F32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;  ///< valid while the Checkpoint lives; not aligned: copy, never cast
+
+  /// Above 0: the rows are those of a GGUF llama q or k projection with so many heads, stored with rotary pairs
+  /// side by side. read_rows gives them in Hugging Face's order; `bytes` are in the file's.
+  std::int64_t interleaved_heads = 0;
+
+  std::int64_t row_length() const;  ///< values in a row
+  std::int64_t num_rows() const;
+  std::int64_t num_values() const { return row_length() * num_rows(); }
+
+  /// Whether `bytes` are values of `dtype` in Hugging Face's order, to be used as they are.
+  bool is_plain(DType dtype) const { return interleaved_heads == 0 && type == StoredType(dtype); }
+};
+
+/// Writes rows [first_row, first_row + count) as f32 into `out`, from any stored type, in Hugging Face's row order.
+/// Shapes: out has count * row_length() values.  Throws Error if the range or the size of `out` does not fit.
+/// Thread: safe to call at once from many threads on different rows; that is how a caller loads in parallel.
+void read_rows(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<float> out);
+
+/// As read_rows, but gives bf16 bit patterns, rounded to nearest even (exact if stored as BF16).
+void read_rows_bf16(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<std::uint16_t> out);
+
+/// A model's files, opened and checked but not yet loaded: its config in Hugging Face form and its tensors by name.
+class Checkpoint {
+ public:
+  Checkpoint();
+  ~Checkpoint();
+  Checkpoint(Checkpoint&&) noexcept;
+  Checkpoint& operator=(Checkpoint&&) noexcept;
+
+  /// `config.json`, or what GGUF's metadata says in the same form. Read it with config_from_json.
+  const nlohmann::json& config_json() const { return config_json_; }
+
+  /// All tensors by Hugging Face name ("model.layers.0.self_attn.q_proj.weight"). A tied lm_head is absent.
+  const std::map<std::string, TensorEntry, std::less<>>& tensors() const { return tensors_; }
+
+  /// The tensor of that name, or nullptr.
+  const TensorEntry* find(std::string_view name) const;
+
+  /// The tensor of that name. Throws Error if there is none.
+  const TensorEntry& at(std::string_view name) const;
+
+  /// What the user opened.
+  const std::filesystem::path& path() const { return path_; }
+
+  /// The folder that the files lie in: tokenizer.json and its companions are looked for here.
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// The GGUF file, which also holds the tokenizer, or nullptr if the model is in safetensors.
+  const GgufFile* gguf() const { return gguf_.get(); }
+
+  /// Oddities that do not keep the model from being used, one sentence each.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  /// Bytes of all tensors as stored.
+  std::int64_t tensor_bytes() const;
+
+ private:
+  friend Checkpoint open_checkpoint(const std::filesystem::path& path, const Job& job);
+  friend Checkpoint open_safetensors_checkpoint(const std::filesystem::path& path, const Job& job);
+  friend Checkpoint open_gguf_checkpoint(const std::filesystem::path& path);
+
+  std::filesystem::path path_;
+  std::filesystem::path folder_;
+  nlohmann::json config_json_;
+  std::map<std::string, TensorEntry, std::less<>> tensors_;
+  std::vector<std::string> warnings_;
+  std::vector<std::unique_ptr<SafetensorsFile>> shards_;
+  std::unique_ptr<GgufFile> gguf_;
+};
+
+/// Opens a Hugging Face folder (one or many safetensors), a folder with one .gguf, a .gguf or a .safetensors file.
+/// Every header is validated before a byte of a tensor is used; reading the tensors is left to read_rows.
+/// Throws Error that says what is wrong with which file, or what kinds of path are supported; Cancelled.
+Checkpoint open_checkpoint(const std::filesystem::path& path, const Job& job = {});
+
+}  // namespace lathe

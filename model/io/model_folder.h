@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/data/job.h"
+#include "model/io/safetensors.h"
+
+namespace lathe {
+
+/// A small file of a model folder: config.json, tokenizer.json, plan.json, receipt.json ...
+struct FolderFile {
+  std::string name;
+  std::string content;
+};
+
+/// What a saved model consists of.
+struct ModelFolder {
+  std::vector<TensorSource> tensors;  ///< written as model.safetensors, or as shards with an index
+  std::vector<FolderFile> files;      ///< must hold config.json
+  std::int64_t max_shard_bytes = 5'000'000'000;
+};
+
+/// Saves a model folder so that at every moment, even across a crash or power cut, `folder` is the old model or the new
+/// one, whole. Writes to a hidden sibling folder, syncs it, writes `manifest.json` (sizes and SHA-256) last, and swaps.
+/// An existing folder is replaced only if it is empty or everything in it was saved by this function; else Error, so that
+/// nobody's files are lost. Returns the files written.  Throws Error or Cancelled; the old folder is then untouched.
+std::vector<WrittenFile> save_model_folder(const std::filesystem::path& folder, const ModelFolder& content,
+                                           const Job& job = {});
+
+/// Puts right what an interrupted save left beside `folder`: removes unfinished folders, and restores the old one if
+/// the new was not yet in place. Called by open_checkpoint and save_model_folder. Folders that a live save holds are kept.
+void recover_model_folder(const std::filesystem::path& folder);
+
+/// Reads every file that `manifest.json` lists again and returns a sentence for each that is missing or differs.
+/// Throws Error if there is no readable manifest.
+std::vector<std::string> verify_model_folder(const std::filesystem::path& folder, const Job& job = {});
+
+}  // namespace lathe
