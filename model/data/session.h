@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/data/event.h"
+#include "model/data/series.h"
+#include "model/data/snapshot.h"
+
+namespace lathe {
+
+struct JobView {
+  JobId id = 0;
+  std::string title;
+  Progress progress;
+  double seconds = 0.0;
+  bool running = true;
+  JobOutcome outcome = JobOutcome::Done;
+  std::string message;
+};
+
+/// The share of choices of each expert of one MoE layer, step after step.
+struct RouterHistory {
+  std::vector<std::vector<float>> load;  ///< [step][expert]
+  Series entropy, max_violation, dead;
+};
+
+/// One training run's curves; every point is kept.
+struct TrainCurves {
+  std::int64_t steps = 0;  ///< planned
+  Series loss, next_token, balance, kl, lr, grad_norm, tokens_per_second;
+  std::vector<HeldOut> held_out;
+  std::map<std::int64_t, RouterHistory> routers;  ///< by layer
+  std::int64_t skipped = 0;
+};
+
+/// What was written, token by token.
+struct Writing {
+  std::string prompt;
+  bool original = false;
+  std::vector<TokenChoice> tokens;
+  std::string text;
+  std::optional<Generated> result;
+};
+
+/// All that the views may draw. Only reduce() changes it.
+struct Session {
+  std::optional<ModelInfo> model;
+  std::vector<JobView> jobs;  ///< in the order started
+  std::vector<LogLine> log;
+  std::map<std::int64_t, LayerConfig> converting;  ///< layers done by the conversion that runs now
+  std::vector<LayerReceipt> converting_receipts;
+  std::optional<Receipt> receipt;                  ///< of the last conversion
+  TrainCurves train;
+  Writing writing;           ///< with the converted model
+  Writing writing_original;  ///< with the resident original, for comparison
+  std::optional<Evaluated> evaluated;
+  std::optional<Saved> saved;
+  MemoryUse memory;
+  std::map<std::int64_t, std::shared_ptr<const RouterChoices>> router_choices;  ///< newest, by layer
+  std::map<std::int64_t, std::shared_ptr<const LiveLatent>> live_latents;       ///< newest, by layer
+  std::shared_ptr<const AttentionMap> attention;
+
+  /// The job that runs now, or null.
+  const JobView* running_job() const;
+};
+
+/// The session after the event. Pure: no clock, no files, no threads.
+void reduce(Session& session, const Event& event);
+
+/// The session after a picture arrived.
+void reduce(Session& session, const Snapshot& snapshot);
+
+/// The client tells what it posted, so that the session shows it at once (prompt of a generation, plan of a run).
+void reduce(Session& session, const Command& posted);
+
+}  // namespace lathe
