@@ -15,8 +15,6 @@ namespace lathe {
 /// Chosen by the client that posts a job; events about the job carry it.
 using JobId = std::int64_t;
 
-enum class DType { F32, BF16, F16 };
-
 struct OpenModel {
   std::string path;             ///< a folder, a file, "default" or "tiny"
   std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
