@@ -1,0 +1,54 @@
+# Our own imported targets for LibTorch instead of find_package(Torch): the latter needs a CUDA toolkit as soon as
+# the LibTorch was built with CUDA, and links CUDA into every target. Here the program links only torch_cpu and c10
+# and loads libtorch_cuda at run time, so that it starts at once and on machines without CUDA.
+#
+# LATHE_TORCH, CMAKE_PREFIX_PATH or the environment name a LibTorch: a folder that holds include/ and lib/.
+
+# A folder is accepted as it is (…/torch) or as the site-packages that holds it.
+find_path(LATHE_TORCH_INCLUDE ATen/core/Tensor.h
+          HINTS "${LATHE_TORCH}" "$ENV{LATHE_TORCH}" ${CMAKE_PREFIX_PATH}
+                "${lathe_cache}/torch-2.11.0/torch"
+          PATH_SUFFIXES include torch/include ../../../include
+          NO_DEFAULT_PATH)
+if(NOT LATHE_TORCH_INCLUDE)
+  message(FATAL_ERROR "LibTorch not found; run ./lathe once, which fetches it, or pass -DLATHE_TORCH=<folder with "
+                      "include/ and lib/>, for example site-packages/torch of a PyTorch that pip installed")
+endif()
+get_filename_component(lathe_torch_lib "${LATHE_TORCH_INCLUDE}/../lib" ABSOLUTE)
+message(STATUS "LibTorch: ${lathe_torch_lib}")
+
+function(lathe_import_torch name)
+  add_library(torch::${name} SHARED IMPORTED GLOBAL)
+  set_target_properties(torch::${name} PROPERTIES IMPORTED_LOCATION "${lathe_torch_lib}/lib${name}.so")
+endfunction()
+lathe_import_torch(c10)
+lathe_import_torch(torch_cpu)
+
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+add_library(torch::cpu INTERFACE IMPORTED GLOBAL)
+target_link_libraries(torch::cpu INTERFACE torch::torch_cpu torch::c10)
+target_include_directories(torch::cpu SYSTEM INTERFACE "${LATHE_TORCH_INCLUDE}"
+                           "${LATHE_TORCH_INCLUDE}/torch/csrc/api/include")
+target_compile_definitions(torch::cpu INTERFACE AT_PER_OPERATOR_HEADERS)
+# at::parallel_for is a template over OpenMP. libgomp is the one that LibTorch brings: one thread pool, not two.
+target_compile_options(torch::cpu INTERFACE -fopenmp)
+
+# A library over LibTorch; all of them and their tests share one precompiled header, built with lathe_nn.
+function(lathe_torch_library name)
+  lathe_library(${name} ${ARGN})
+  target_link_libraries(${name} PUBLIC torch::cpu)
+  lathe_share_pch(${name})
+endfunction()
+
+function(lathe_share_pch target)
+  if(NOT LATHE_PCH)
+    return()
+  endif()
+  if(TARGET lathe_nn AND NOT target STREQUAL "lathe_nn")
+    target_precompile_headers(${target} REUSE_FROM lathe_nn)
+  else()
+    target_precompile_headers(${target} PRIVATE <ATen/core/Tensor.h> <algorithm> <chrono> <cmath> <cstdint>
+                              <filesystem> <functional> <map> <memory> <optional> <span> <sstream> <string>
+                              <string_view> <thread> <unordered_map> <variant> <vector> <nlohmann/json.hpp>)
+  endif()
+endfunction()
