@@ -40,8 +40,8 @@ struct TrainCurves {
 
 /// What was written, token by token.
 struct Writing {
+  JobId job = 0;
   std::string prompt;
-  bool original = false;
   std::vector<TokenChoice> tokens;
   std::string text;
   std::optional<Generated> result;

@@ -1,0 +1,133 @@
+#include "model/data/session.h"
+
+#include <algorithm>
+#include <ranges>
+
+namespace lathe {
+namespace {
+
+JobView* find_job(Session& session, JobId id) {
+  const auto found = std::ranges::find(session.jobs, id, &JobView::id);
+  return found == session.jobs.end() ? nullptr : &*found;
+}
+
+/// One overload per kind of event; `job` is the event's.
+struct Reduce {
+  Session& session;
+  JobId job;
+
+  void operator()(const JobStarted& started) const {
+    session.jobs.push_back({.id = job, .title = started.title, .progress = {}, .message = {}});
+  }
+  void operator()(const JobProgress& progress) const {
+    if (JobView* view = find_job(session, job)) {
+      view->progress = progress.progress;
+      view->seconds = progress.seconds;
+    }
+  }
+  void operator()(const JobEnded& ended) const {
+    if (JobView* view = find_job(session, job)) {
+      view->running = false;
+      view->outcome = ended.outcome;
+      view->message = ended.message;
+      view->seconds = ended.seconds;
+    }
+    session.converting.clear();
+  }
+  void operator()(const ModelChanged& changed) const {
+    const bool other_model = !session.model || session.model->path != changed.info.path;
+    session.model = changed.info;
+    session.attention = nullptr;
+    session.router_choices.clear();
+    session.live_latents.clear();
+    session.evaluated.reset();
+    if (other_model) forget_results();
+  }
+  void operator()(const LayerConverted& converted) const {
+    session.converting[converted.receipt.layer] = converted.config;
+    session.converting_receipts.push_back(converted.receipt);
+  }
+  void operator()(const Converted& converted) const { session.receipt = converted.receipt; }
+  void operator()(const TrainStep& step) const {
+    TrainCurves& train = session.train;
+    train.steps = step.steps;
+    train.skipped += step.skipped ? 1 : 0;
+    train.loss.append(step.loss);
+    train.next_token.append(step.next_token);
+    train.balance.append(step.balance);
+    train.kl.append(step.kl);
+    train.lr.append(step.lr);
+    train.grad_norm.append(step.grad_norm);
+    train.tokens_per_second.append(static_cast<float>(step.tokens_per_second));
+    for (const RouterLoad& router : step.routers) {
+      RouterHistory& history = train.routers[router.layer];
+      history.load.push_back(router.load);
+      history.entropy.append(router.entropy);
+      history.max_violation.append(router.max_violation);
+      history.dead.append(static_cast<float>(router.dead));
+    }
+  }
+  void operator()(const HeldOut& held_out) const { session.train.held_out.push_back(held_out); }
+  void operator()(const TokenWritten& written) const {
+    Writing& writing = writing_of_job();
+    writing.tokens.push_back(written.choice);
+    writing.text += written.text;
+  }
+  void operator()(const Generated& generated) const {
+    Writing& writing = writing_of_job();
+    writing.text = generated.text;
+    writing.result = generated;
+  }
+  void operator()(const Evaluated& evaluated) const { session.evaluated = evaluated; }
+  void operator()(const Saved& saved) const {
+    session.saved = saved;
+    if (session.model) session.model->saved = true;
+  }
+  void operator()(const LogLine& line) const { session.log.push_back(line); }
+  void operator()(const MemoryUse& memory) const { session.memory = memory; }
+
+  void forget_results() const {
+    session.receipt.reset();
+    session.converting_receipts.clear();
+    session.train = {};
+    session.writing = {};
+    session.writing_original = {};
+    session.saved.reset();
+  }
+  Writing& writing_of_job() const {
+    return session.writing_original.job == job ? session.writing_original : session.writing;
+  }
+};
+
+}  // namespace
+
+const JobView* Session::running_job() const {
+  const auto found = std::ranges::find(jobs, true, &JobView::running);
+  return found == jobs.end() ? nullptr : &*found;
+}
+
+void reduce(Session& session, const Event& event) { std::visit(Reduce{session, event.job}, event.what); }
+
+void reduce(Session& session, const Snapshot& snapshot) {
+  if (const auto* map = std::get_if<std::shared_ptr<const AttentionMap>>(&snapshot)) {
+    session.attention = *map;
+  } else if (const auto* choices = std::get_if<std::shared_ptr<const RouterChoices>>(&snapshot)) {
+    session.router_choices[(*choices)->layer] = *choices;
+  } else if (const auto* latent = std::get_if<std::shared_ptr<const LiveLatent>>(&snapshot)) {
+    session.live_latents[(*latent)->layer] = *latent;
+  }
+}
+
+void reduce(Session& session, const Command& posted) {
+  if (const auto* generate = std::get_if<Generate>(&posted.what)) {
+    Writing& writing = generate->original ? session.writing_original : session.writing;
+    writing = {.job = posted.job, .prompt = generate->settings.prompt, .tokens = {}, .text = {}, .result = {}};
+  } else if (const auto* train = std::get_if<Train>(&posted.what); train && !train->resume) {
+    session.train = {};
+    session.train.steps = train->settings.steps;
+  } else if (std::holds_alternative<Convert>(posted.what)) {
+    session.converting_receipts.clear();
+  }
+}
+
+}  // namespace lathe
