@@ -32,6 +32,7 @@ target_include_directories(torch::cpu SYSTEM INTERFACE "${LATHE_TORCH_INCLUDE}"
 target_compile_definitions(torch::cpu INTERFACE AT_PER_OPERATOR_HEADERS)
 # at::parallel_for is a template over OpenMP. libgomp is the one that LibTorch brings: one thread pool, not two.
 target_compile_options(torch::cpu INTERFACE -fopenmp)
+target_link_options(torch::cpu INTERFACE -fopenmp)
 
 # A library over LibTorch; all of them and their tests share one precompiled header, built with lathe_nn.
 function(lathe_torch_library name)
