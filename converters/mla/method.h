@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "model/data/plan.h"
+#include "model/data/receipt.h"
+#include "model/nn/layer.h"
+
+namespace lathe {
+
+// B windows, T tokens of each, D hidden_size
+
+/// One GQA layer to turn into MLA, and the calibration activations. The inputs are those after the layer's norm.
+struct AttentionTask {
+  const ModelConfig& config;
+  const Layer& layer;
+  std::int64_t index = 0;
+  const MlaPlan& plan;
+  at::Tensor x_BTD;           ///< inputs that passed the layers converted so far: statistics are taken of these
+  at::Tensor original_x_BTD;  ///< inputs in the model before the conversion: errors are measured on these
+  at::Tensor original_y_BTD;  ///< what the layer's attention makes of original_x
+  std::function<void(std::string_view stage)> tick;  ///< called often; throws Cancelled to stop
+};
+
+struct AttentionResult {
+  LatentAttention attention;
+  std::vector<StageCost> stages;
+  LatentSpectrum spectrum;
+};
+
+using AttentionMethod = AttentionResult (*)(const AttentionTask& task);
+
+}  // namespace lathe
