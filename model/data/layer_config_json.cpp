@@ -1,0 +1,128 @@
+#include "model/data/layer_config_json.h"
+
+#include <string>
+
+#include "model/data/error.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 28;
+
+std::int64_t size(JsonObject& json, const std::string& key, std::int64_t smallest) {
+  const std::int64_t value = json.integer(key);
+  check(value >= smallest && value <= kLargestSize, "[", json.where(), "] \"", key, "\": got ", value, ", expected ",
+        smallest, " to ", kLargestSize);
+  return value;
+}
+
+std::int64_t size_or_none(JsonObject& json, const std::string& key) {
+  return json.integer(key, 0) == 0 ? 0 : size(json, key, 1);
+}
+
+void check_rope_pairs(const AttentionConfig& mla, const ModelConfig& model, const std::string& where) {
+  const std::int64_t num_pairs = mla.qk_rope_head_dim / 2;
+  check(mla.qk_rope_head_dim % 2 == 0, "[", where, "] qk_rope_head_dim: got ", mla.qk_rope_head_dim,
+        ", expected an even number");
+  check(static_cast<std::int64_t>(mla.rope_pairs.size()) == num_pairs, "[", where, "] rope_pairs: got ",
+        mla.rope_pairs.size(), " entries, expected qk_rope_head_dim / 2 = ", num_pairs);
+  for (const std::int64_t pair : mla.rope_pairs) {
+    check(pair >= 0 && pair < model.head_dim / 2, "[", where, "] rope_pairs: got ", pair,
+          ", expected 0 to head_dim / 2 - 1 = ", model.head_dim / 2 - 1);
+  }
+}
+
+AttentionConfig attention_from_json(JsonObject json, const ModelConfig& model) {
+  AttentionConfig attention;
+  const std::string kind = json.string("kind");
+  if (kind == "mla") {
+    attention.kind = AttentionKind::Mla;
+    attention.kv_lora_rank = size(json, "kv_lora_rank", 1);
+    attention.q_lora_rank = size_or_none(json, "q_lora_rank");
+    attention.qk_nope_head_dim = size(json, "qk_nope_head_dim", 0);
+    attention.qk_rope_head_dim = size(json, "qk_rope_head_dim", 0);
+    attention.v_head_dim = size(json, "v_head_dim", 1);
+    attention.latent_norm = json.boolean("latent_norm", false);
+    attention.rope_pairs = json.integers("rope_pairs");
+    check(attention.qk_nope_head_dim + attention.qk_rope_head_dim > 0, "[", json.where(),
+          "] qk_nope_head_dim and qk_rope_head_dim are both 0");
+    check_rope_pairs(attention, model, json.where());
+  } else {
+    check(kind == "gqa", "[", json.where(), "] kind: got \"", kind, "\", expected gqa or mla");
+  }
+  json.refuse_unknown_keys();
+  return attention;
+}
+
+RouterKind router_from_json(JsonObject& json) {
+  const std::string router = json.string("router");
+  check(router == "softmax" || router == "sigmoid", "[", json.where(), "] router: got \"", router,
+        "\", expected softmax or sigmoid");
+  return router == "sigmoid" ? RouterKind::Sigmoid : RouterKind::Softmax;
+}
+
+FeedForwardConfig feed_forward_from_json(JsonObject json) {
+  FeedForwardConfig moe;
+  const std::string kind = json.string("kind");
+  if (kind == "moe") {
+    moe.kind = FeedForwardKind::Moe;
+    moe.num_experts = size(json, "num_experts", 1);
+    moe.num_experts_per_tok = size(json, "num_experts_per_tok", 1);
+    moe.moe_intermediate_size = size(json, "moe_intermediate_size", 1);
+    moe.shared_expert_intermediate_size = size_or_none(json, "shared_expert_intermediate_size");
+    moe.shared_expert_gate = json.boolean("shared_expert_gate", false);
+    moe.router = router_from_json(json);
+    moe.norm_topk_prob = json.boolean("norm_topk_prob", true);
+    moe.routed_scaling_factor = json.number("routed_scaling_factor", 1.0);
+    check(moe.num_experts_per_tok <= moe.num_experts, "[", json.where(), "] num_experts_per_tok ",
+          moe.num_experts_per_tok, " is more than num_experts ", moe.num_experts);
+    check(!moe.shared_expert_gate || moe.shared_expert_intermediate_size > 0, "[", json.where(),
+          "] shared_expert_gate is true, but shared_expert_intermediate_size is 0");
+  } else {
+    check(kind == "dense", "[", json.where(), "] kind: got \"", kind, "\", expected dense or moe");
+  }
+  json.refuse_unknown_keys();
+  return moe;
+}
+
+nlohmann::json attention_to_json(const AttentionConfig& mla) {
+  if (mla.kind == AttentionKind::Gqa) return {{"kind", "gqa"}};
+  return {{"kind", "mla"},
+          {"kv_lora_rank", mla.kv_lora_rank},
+          {"q_lora_rank", mla.q_lora_rank == 0 ? nlohmann::json() : nlohmann::json(mla.q_lora_rank)},
+          {"qk_nope_head_dim", mla.qk_nope_head_dim},
+          {"qk_rope_head_dim", mla.qk_rope_head_dim},
+          {"v_head_dim", mla.v_head_dim},
+          {"latent_norm", mla.latent_norm},
+          {"rope_pairs", mla.rope_pairs}};
+}
+
+nlohmann::json feed_forward_to_json(const FeedForwardConfig& moe) {
+  if (moe.kind == FeedForwardKind::Dense) return {{"kind", "dense"}};
+  return {{"kind", "moe"},
+          {"num_experts", moe.num_experts},
+          {"num_experts_per_tok", moe.num_experts_per_tok},
+          {"moe_intermediate_size", moe.moe_intermediate_size},
+          {"shared_expert_intermediate_size", moe.shared_expert_intermediate_size},
+          {"shared_expert_gate", moe.shared_expert_gate},
+          {"router", moe.router == RouterKind::Sigmoid ? "sigmoid" : "softmax"},
+          {"norm_topk_prob", moe.norm_topk_prob},
+          {"routed_scaling_factor", moe.routed_scaling_factor}};
+}
+
+}  // namespace
+
+LayerConfig layer_config_from_json(JsonObject& json, const ModelConfig& model) {
+  LayerConfig layer;
+  if (json.has("attention")) layer.attention = attention_from_json(json.object("attention"), model);
+  if (json.has("feed_forward")) layer.feed_forward = feed_forward_from_json(json.object("feed_forward"));
+  json.refuse_unknown_keys();
+  return layer;
+}
+
+nlohmann::json layer_config_to_json(const LayerConfig& layer) {
+  return {{"attention", attention_to_json(layer.attention)},
+          {"feed_forward", feed_forward_to_json(layer.feed_forward)}};
+}
+
+}  // namespace lathe
