@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lathe {
+
+/// A place to compute on.
+struct DeviceInfo {
+  std::string name;         ///< as --device takes it: "cpu", "cuda:0"
+  std::string description;  ///< "Intel Xeon, 2 threads, AVX-512, AMX bf16", "NVIDIA H200"
+  std::int64_t memory_bytes = 0;
+  std::vector<std::string> dtypes;  ///< as --dtype takes them
+};
+
+/// Makes CUDA's operators available if its libraries and a driver are there. Call once, on the worker's thread, before
+/// the first tensor; it takes about a second, which is why the window does not link them.
+void load_cuda_libraries();
+
+/// The CPU first, then each GPU.
+std::vector<DeviceInfo> list_devices();
+
+/// auto | cpu | cuda | cuda:N. "auto" is the first GPU if there is one. Throws Error that lists what there is.
+at::Device choose_device(const std::string& name);
+
+/// auto | f32 | bf16 | f16. "auto" is f32 on the CPU and bf16 on a GPU. Throws Error if the device cannot.
+at::ScalarType choose_dtype(const std::string& name, at::Device device);
+
+/// "f32", "bf16", "f16".
+std::string dtype_name(at::ScalarType dtype);
+
+/// "cpu", "cuda:0 NVIDIA H200": what the status bar shows.
+std::string describe(at::Device device);
+
+/// Bytes this process holds in memory now (resident set), and on the device (0 for the CPU).
+std::int64_t host_memory_used();
+std::int64_t device_memory_used(at::Device device);
+
+}  // namespace lathe

@@ -1,0 +1,30 @@
+#include "app/jobs/opened_model.h"
+
+#include "app/devices.h"
+#include "model/nn/names.h"
+
+namespace lathe {
+
+ModelInfo info_of(const OpenedModel& opened) {
+  const Model& model = opened.model();
+  ModelInfo info;
+  info.name = opened.name;
+  info.path = opened.path;
+  info.device = describe(model.device());
+  info.dtype = dtype_name(model.dtype());
+  info.format = opened.format;
+  info.config = model.config;
+  info.sha256 = opened.history.current().sha256;
+  for (const NamedTensor& named : model_tensors(model)) {
+    info.weight_bytes += static_cast<std::int64_t>(named.tensor.nbytes());
+  }
+  info.bytes_per_value = static_cast<std::int64_t>(c10::elementSize(model.dtype()));
+  info.has_chat_template = !opened.tokenizer.chat_template().empty();
+  info.differs_from_original = info.sha256 != opened.history.first().sha256;
+  info.undo = opened.history.undo_titles();
+  info.redo = opened.history.redo_titles();
+  info.saved = info.sha256 == opened.saved_sha256;
+  return info;
+}
+
+}  // namespace lathe
