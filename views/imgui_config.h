@@ -4,6 +4,9 @@
 
 #define IMGUI_DISABLE_OBSOLETE_FUNCTIONS
 
+// Emoji and rare scripts lie beyond the 16-bit plane.
+#define IMGUI_USE_WCHAR32
+
 // Heat maps and long curves exceed 64 Ki vertices in one draw list.
 #define ImDrawIdx unsigned int
 
