@@ -43,10 +43,7 @@ void JsonObject::refuse(const std::string& key, const nlohmann::json& got, const
   throw Error(text("[", where_, "] \"", key, "\": got ", shortened(got), ", expected ", expected));
 }
 
-bool JsonObject::has(const std::string& key) const {
-  const auto found = json_->find(key);
-  return found != json_->end() && !found->is_null();
-}
+bool JsonObject::has(const std::string& key) { return find(key) != nullptr; }
 
 std::int64_t JsonObject::integer(const std::string& key) {
   const nlohmann::json& json = require(key);
@@ -92,6 +89,17 @@ std::vector<std::int64_t> JsonObject::integers(const std::string& key) {
   for (const nlohmann::json& item : json) {
     if (!fits_int64(item)) refuse(key, json, "a list of integers");
     values.push_back(item.get<std::int64_t>());
+  }
+  return values;
+}
+
+std::vector<double> JsonObject::numbers(const std::string& key) {
+  const nlohmann::json& json = require(key);
+  if (!json.is_array()) refuse(key, json, "a list of numbers");
+  std::vector<double> values;
+  for (const nlohmann::json& item : json) {
+    if (!item.is_number() || !std::isfinite(item.get<double>())) refuse(key, json, "a list of finite numbers");
+    values.push_back(item.get<double>());
   }
   return values;
 }

@@ -16,7 +16,7 @@ class JsonObject {
   /// `where` names the object in messages ("config.json", "config.json: layers[3].attention"). Borrows `json`.
   JsonObject(const nlohmann::json& json, std::string where);
 
-  bool has(const std::string& key) const;
+  bool has(const std::string& key);
   std::int64_t integer(const std::string& key);
   std::int64_t integer(const std::string& key, std::int64_t otherwise);
   double number(const std::string& key);
@@ -25,6 +25,7 @@ class JsonObject {
   std::string string(const std::string& key);
   std::string string(const std::string& key, const std::string& otherwise);
   std::vector<std::int64_t> integers(const std::string& key);
+  std::vector<double> numbers(const std::string& key);
   JsonObject object(const std::string& key);
   std::vector<JsonObject> objects(const std::string& key);
 

@@ -1,23 +1,29 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/data/config.h"
 
 namespace lathe {
 
+/// The methods that a plan may name; converters/registry.h says what each does.
+inline constexpr std::array<std::string_view, 1> kAttentionMethods{"transmla"};
+inline constexpr std::array<std::string_view, 2> kFeedForwardMethods{"copy", "drop-upcycling"};
+
 /// How one layer's attention becomes MLA. Method "transmla": arXiv:2502.07864.
 struct MlaPlan {
   std::string method = "transmla";
   std::int64_t qk_rope_head_dim = 32;
   std::int64_t kv_lora_rank = 96;
-  std::int64_t freqfold = 4;        ///< adjacent frequencies that share one rotation; 1 keeps RoRoPE exact
-  double balance_kv_ratio = 1.0;    ///< TransMLA's balance of key and value norms before the joint low rank
+  std::int64_t freqfold = 4;      ///< adjacent frequencies that share one rotation; 1 keeps RoRoPE exact
+  double balance_kv_ratio = 1.0;  ///< TransMLA's balance of key and value norms before the joint low rank
 
   bool operator==(const MlaPlan&) const = default;
 };
@@ -30,12 +36,12 @@ struct MoePlan {
   std::string method = "copy";
   std::int64_t num_experts = 8;
   std::int64_t num_experts_per_tok = 2;
-  double noise = 0.0;                            ///< copy: standard deviation as a fraction of each tensor's own
-  double drop_ratio = 0.5;                       ///< drop-upcycling: share of intermediate neurons drawn anew
-  IndexMode index_mode = IndexMode::Shared;      ///< drop-upcycling: same neurons in gate/up/down, or drawn for each
+  double noise = 0.0;                        ///< copy: standard deviation as a fraction of each tensor's own
+  double drop_ratio = 0.5;                   ///< drop-upcycling: share of intermediate neurons drawn anew
+  IndexMode index_mode = IndexMode::Shared;  ///< drop-upcycling: same neurons in gate/up/down, or drawn for each
   RouterKind router = RouterKind::Softmax;
   bool norm_topk_prob = true;
-  double router_std = 0.02;                      ///< standard deviation of the router's first weights
+  double router_std = 0.02;  ///< standard deviation of the router's first weights
 
   bool operator==(const MoePlan&) const = default;
 };
@@ -74,9 +80,13 @@ struct ConversionPlan {
 
 /// Reads a plan or recipe. Its "layers" list groups layers with equal settings:
 ///   {"layers": [8, 10], "attention": {"method": "transmla", ...}}  or  {"layers": [11], "feed_forward": {...}}.
-/// Throws Error on an unknown key, method or value, naming the known ones.
+/// A method knows only its own settings. Throws Error on an unknown key, method or value, naming the known ones.
 ConversionPlan plan_from_json(const nlohmann::json& json);
 nlohmann::json plan_to_json(const ConversionPlan& plan);
+
+/// The frequencies that the rotated pairs of an MLA layer turn with: in each group of `freqfold` adjacent frequencies
+/// the same number of pairs keeps RoPE, spread evenly over the group. Ordered by group.
+std::vector<std::int64_t> planned_rope_pairs(const MlaPlan& plan, const ModelConfig& config);
 
 /// One sentence for each thing that makes the plan impossible on this model; empty if it can run.
 std::vector<std::string> plan_problems(const ConversionPlan& plan, const ModelConfig& config);

@@ -1,0 +1,130 @@
+#include "model/data/receipt.h"
+
+#include <nlohmann/json.hpp>
+
+#include "model/data/error.h"
+#include "model/data/json_object.h"
+
+namespace lathe {
+namespace {
+
+constexpr const char* kParts[] = {"attention", "feed_forward"};
+
+nlohmann::json sizes_to_json(const Sizes& sizes) {
+  return {{"params", sizes.params},
+          {"active_params", sizes.active_params},
+          {"kv_values_per_token", sizes.kv_values_per_token}};
+}
+
+Sizes sizes_from_json(JsonObject json) {
+  Sizes sizes;
+  sizes.params = json.integer("params");
+  sizes.active_params = json.integer("active_params");
+  sizes.kv_values_per_token = json.integer("kv_values_per_token");
+  json.refuse_unknown_keys();
+  return sizes;
+}
+
+LayerPart part_from_json(JsonObject& json) {
+  const std::string part = json.string("part");
+  check(part == kParts[0] || part == kParts[1], "[", json.where(), "] \"part\": got \"", part,
+        "\", expected attention or feed_forward");
+  return part == kParts[0] ? LayerPart::Attention : LayerPart::FeedForward;
+}
+
+LatentSpectrum spectrum_from_json(JsonObject json, std::int64_t layer) {
+  LatentSpectrum spectrum;
+  spectrum.layer = layer;
+  spectrum.kept_rank = json.integer("kept_rank");
+  for (const double value : json.numbers("eigenvalues")) spectrum.eigenvalues.push_back(static_cast<float>(value));
+  json.refuse_unknown_keys();
+  return spectrum;
+}
+
+LayerReceipt layer_receipt_from_json(JsonObject json) {
+  LayerReceipt layer;
+  layer.layer = json.integer("layer");
+  layer.part = part_from_json(json);
+  layer.method = json.string("method");
+  for (JsonObject& stage : json.objects("stages")) {
+    layer.stages.push_back({stage.string("stage"), stage.number("relative_error")});
+    stage.refuse_unknown_keys();
+  }
+  layer.relative_error = json.number("relative_error");
+  layer.params_before = json.integer("params_before");
+  layer.params_after = json.integer("params_after");
+  layer.kv_values_before = json.integer("kv_values_before");
+  layer.kv_values_after = json.integer("kv_values_after");
+  layer.seconds = json.number("seconds");
+  if (json.has("spectrum")) layer.spectrum = spectrum_from_json(json.object("spectrum"), layer.layer);
+  json.refuse_unknown_keys();
+  return layer;
+}
+
+}  // namespace
+
+nlohmann::json layer_receipt_to_json(const LayerReceipt& layer) {
+  nlohmann::json stages = nlohmann::json::array();
+  for (const StageCost& stage : layer.stages)
+    stages.push_back({{"stage", stage.stage}, {"relative_error", stage.relative_error}});
+  nlohmann::json json{{"layer", layer.layer},
+                      {"part", kParts[layer.part == LayerPart::FeedForward]},
+                      {"method", layer.method},
+                      {"stages", stages},
+                      {"relative_error", layer.relative_error},
+                      {"params_before", layer.params_before},
+                      {"params_after", layer.params_after},
+                      {"kv_values_before", layer.kv_values_before},
+                      {"kv_values_after", layer.kv_values_after},
+                      {"seconds", layer.seconds}};
+  if (!layer.spectrum.eigenvalues.empty())
+    json["spectrum"] = {{"kept_rank", layer.spectrum.kept_rank}, {"eigenvalues", layer.spectrum.eigenvalues}};
+  return json;
+}
+
+nlohmann::json receipt_to_json(const Receipt& receipt) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (const LayerReceipt& layer : receipt.layers) layers.push_back(layer_receipt_to_json(layer));
+  return {{"plan", plan_to_json(receipt.plan)},
+          {"layers", layers},
+          {"nll_before", receipt.nll_before},
+          {"nll_after", receipt.nll_after},
+          {"eval_tokens", receipt.eval_tokens},
+          {"sizes_before", sizes_to_json(receipt.sizes_before)},
+          {"sizes_after", sizes_to_json(receipt.sizes_after)},
+          {"seconds", receipt.seconds},
+          {"seed", receipt.seed},
+          {"calibration_sha256", receipt.calibration_sha256},
+          {"calibration_tokens", receipt.calibration_tokens},
+          {"model_sha256", receipt.model_sha256},
+          {"device", receipt.device},
+          {"dtype", receipt.dtype},
+          {"code_version", receipt.code_version}};
+}
+
+Receipt receipt_from_json(const nlohmann::json& json) {
+  JsonObject object(json, "receipt");
+  Receipt receipt;
+  object.object("plan");  // must be there and an object
+  receipt.plan = plan_from_json(json["plan"]);
+  for (JsonObject& layer : object.objects("layers")) receipt.layers.push_back(layer_receipt_from_json(layer));
+  receipt.nll_before = object.number("nll_before");
+  receipt.nll_after = object.number("nll_after");
+  receipt.eval_tokens = object.integer("eval_tokens");
+  receipt.sizes_before = sizes_from_json(object.object("sizes_before"));
+  receipt.sizes_after = sizes_from_json(object.object("sizes_after"));
+  receipt.seconds = object.number("seconds");
+  const std::int64_t seed = object.integer("seed");
+  check(seed >= 0, "[receipt] \"seed\": got ", seed, ", expected 0 or more");
+  receipt.seed = static_cast<std::uint64_t>(seed);
+  receipt.calibration_sha256 = object.string("calibration_sha256");
+  receipt.calibration_tokens = object.integer("calibration_tokens");
+  receipt.model_sha256 = object.string("model_sha256");
+  receipt.device = object.string("device");
+  receipt.dtype = object.string("dtype");
+  receipt.code_version = object.string("code_version");
+  object.refuse_unknown_keys();
+  return receipt;
+}
+
+}  // namespace lathe
