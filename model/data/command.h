@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,6 +20,8 @@ struct OpenModel {
   std::string path;             ///< a folder, a file, "default" or "tiny"
   std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
   std::string dtype = "auto";   ///< auto | f32 | bf16 | f16
+  /// Draw the weights anew from this seed: the path is then a folder with config.json and a tokenizer.
+  std::optional<std::uint64_t> init_seed = std::nullopt;
 };
 struct Convert {
   ConversionPlan plan;
@@ -27,18 +30,21 @@ struct Undo {};
 struct Redo {};
 struct Train {
   TrainSettings settings;
-  bool resume = false;  ///< go on from settings.run_folder
+  std::string teacher;        ///< a model to open for the KL loss; empty: the resident original
+  std::int64_t stop_at = 0;   ///< save the state after this step and end; 0: go to settings.steps
+  bool resume = false;        ///< go on from settings.run_folder
 };
 struct Generate {
   GenerateSettings settings;
   bool original = false;  ///< write with the resident original instead of the converted model
 };
-/// Teacher-forced loss on a text: see DESIGN of `lathe eval`: non-overlapping windows, each its own context.
+/// Teacher-forced loss on a text: its ids without special tokens in non-overlapping windows, each its own context.
 struct Evaluate {
-  std::string text;
-  std::int64_t window = 512;
-  std::int64_t windows = 64;
-  bool against_original = false;  ///< also KL and top-1 agreement with the resident original
+  std::string text;            ///< file; empty: the text that ships with the program
+  std::int64_t window = 512;   ///< tokens
+  std::int64_t windows = 64;   ///< at most
+  std::string against;         ///< also KL and top-1 agreement: "original" is the resident one, else a model to open
+  std::string per_token_file;  ///< one JSON object a line for each predicted token; empty: not written
 };
 struct SaveModel {
   std::string folder;

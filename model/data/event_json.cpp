@@ -1,0 +1,55 @@
+#include "model/data/event_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lathe {
+
+nlohmann::json train_step_to_json(const TrainStep& step) {
+  nlohmann::json routers = nlohmann::json::array();
+  for (const RouterLoad& router : step.routers) {
+    routers.push_back({{"layer", router.layer},
+                       {"load", router.load},
+                       {"entropy", router.entropy},
+                       {"max_violation", router.max_violation},
+                       {"dead", router.dead}});
+  }
+  return {{"step", step.step},
+          {"steps", step.steps},
+          {"loss", step.loss},
+          {"next_token", step.next_token},
+          {"balance", step.balance},
+          {"kl", step.kl},
+          {"lr", step.lr},
+          {"grad_norm", step.grad_norm},
+          {"tokens_per_second", step.tokens_per_second},
+          {"seconds", step.seconds},
+          {"skipped", step.skipped},
+          {"routers", std::move(routers)}};
+}
+
+nlohmann::json generated_to_json(const Generated& generated) {
+  return {{"text", generated.text},
+          {"ids", generated.ids},
+          {"prompt_tokens", generated.prompt_tokens},
+          {"prefill_seconds", generated.prefill_seconds},
+          {"tokens_per_second", generated.tokens_per_second},
+          {"finish", generated.finish},
+          {"cache_bytes", generated.cache_bytes}};
+}
+
+nlohmann::json evaluated_to_json(const Evaluated& evaluated) {
+  nlohmann::json json{{"nll", evaluated.nll}, {"ppl", evaluated.ppl}, {"tokens", evaluated.tokens}};
+  if (evaluated.compared) {
+    json["kl"] = evaluated.kl;
+    json["top1_agreement"] = evaluated.top1_agreement;
+  }
+  return json;
+}
+
+nlohmann::json sizes_to_json(const Sizes& sizes) {
+  return {{"params", sizes.params},
+          {"active_params", sizes.active_params},
+          {"kv_values_per_token", sizes.kv_values_per_token}};
+}
+
+}  // namespace lathe

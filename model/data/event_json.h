@@ -1,0 +1,14 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "model/data/event.h"
+
+namespace lathe {
+
+nlohmann::json train_step_to_json(const TrainStep& step);
+nlohmann::json generated_to_json(const Generated& generated);
+nlohmann::json evaluated_to_json(const Evaluated& evaluated);
+nlohmann::json sizes_to_json(const Sizes& sizes);
+
+}  // namespace lathe
