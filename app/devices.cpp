@@ -97,7 +97,8 @@ at::Device choose_device(const std::string& name) {
     const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), index);
     known = error == std::errc() && end == name.data() + name.size();
   }
-  check(known, "device '", name, "' is not known; expected auto, cpu, cuda or cuda:N; here there is: ", known_devices());
+  check(known, "device '", name,
+        "' is not known; expected auto, cpu, cuda or cuda:N; here there is: ", known_devices());
   check(index >= 0 && index < num_gpus(), "device '", name, "' is not there; got ", num_gpus(),
         " usable GPUs; here there is: ", known_devices());
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};

@@ -14,13 +14,13 @@ namespace lathe {
 
 /// What a running command may do besides compute: report, and ask what the window shows right now.
 struct Outbox {
-  std::function<void(Event)> event;        ///< ordered and lossless; waits while the reader is far behind
-  std::function<void(Snapshot)> picture;   ///< newest wins
+  std::function<void(Event)> event;       ///< ordered and lossless; waits while the reader is far behind
+  std::function<void(Snapshot)> picture;  ///< newest wins
   std::function<std::vector<Watch>()> watches;
 };
 
-/// Does what commands ask, one at a time, on the worker's thread. Has no torch types, so that the worker, the window and
-/// their tests need none.
+/// Does what commands ask, one at a time, on the worker's thread. Has no torch types, so that the worker, the window
+/// and their tests need none.
 class Engine {
  public:
   virtual ~Engine() = default;

@@ -25,8 +25,8 @@ class ProgressGate {
  public:
   bool open(const Progress& progress) {
     const auto now = Clock::now();
-    const bool pass = progress.stage != stage_ || progress.done == progress.total ||
-                      now - last_ >= std::chrono::milliseconds(33);
+    const bool pass =
+        progress.stage != stage_ || progress.done == progress.total || now - last_ >= std::chrono::milliseconds(33);
     if (!pass) return false;
     stage_ = progress.stage;
     last_ = now;
@@ -60,7 +60,8 @@ void Worker::post(Command command) {
     if (const auto* set = std::get_if<SetWatches>(&command.what)) {
       watches_ = set->watches;
       // Only the newest matters: a queued one would draw what nobody looks at any more.
-      std::erase_if(queue_, [](const Queued& queued) { return std::holds_alternative<SetWatches>(queued.command.what); });
+      std::erase_if(queue_,
+                    [](const Queued& queued) { return std::holds_alternative<SetWatches>(queued.command.what); });
     }
     Queued queued{std::move(command), {}};
     stops_[queued.command.job] = queued.stop;

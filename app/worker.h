@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstddef>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -32,8 +32,8 @@ class Worker {
   /// All events since the last call, in order.
   std::vector<Event> events() { return events_.drain(); }
 
-  /// Waits until there is at least one event; empty after the worker ended.
-  std::vector<Event> wait_events() { return events_.wait(); }
+  /// The same, but waits up to `limit` for the first one.
+  std::vector<Event> wait_events(std::chrono::milliseconds limit) { return events_.wait(limit); }
 
   /// The newest picture of each kind, layer and head since the last call.
   std::vector<Snapshot> pictures();

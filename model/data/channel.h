@@ -1,18 +1,18 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>
 
 namespace lathe {
 
-/// Ordered, lossless, bounded: send() waits while full and gives up only when a stop is requested or the channel closes;
-/// drain() takes all at once and never waits.
+/// Ordered, lossless, bounded: send() waits while full and gives up only when a stop is requested or the channel
+/// closes; drain() takes all at once and never waits.
 template <typename T>
 class Channel {
  public:
@@ -21,8 +21,7 @@ class Channel {
   /// False if the value was not sent because of a stop or close.
   bool send(T value, std::stop_token stop = {}) {
     std::unique_lock lock(mutex_);
-    const bool room =
-        room_.wait(lock, stop, [this] { return closed_ || items_.size() < capacity_; });
+    const bool room = room_.wait(lock, stop, [this] { return closed_ || items_.size() < capacity_; });
     if (!room || closed_) return false;
     items_.push_back(std::move(value));
     filled_.notify_one();
@@ -39,12 +38,12 @@ class Channel {
     return taken;
   }
 
-  /// Waits for at least one value; empty when stopped or closed and drained.
-  std::vector<T> wait(std::stop_token stop = {}) {
+  /// Waits for at least one value, at most `limit`; empty when the time is over or the channel closed and drained.
+  std::vector<T> wait(std::chrono::milliseconds limit) {
     std::vector<T> taken;
     {
       std::unique_lock lock(mutex_);
-      filled_.wait(lock, stop, [this] { return closed_ || !items_.empty(); });
+      filled_.wait_for(lock, limit, [this] { return closed_ || !items_.empty(); });
       taken.swap(items_);
     }
     room_.notify_all();

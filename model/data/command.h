@@ -30,9 +30,9 @@ struct Undo {};
 struct Redo {};
 struct Train {
   TrainSettings settings;
-  std::string teacher;        ///< a model to open for the KL loss; empty: the resident original
-  std::int64_t stop_at = 0;   ///< save the state after this step and end; 0: go to settings.steps
-  bool resume = false;        ///< go on from settings.run_folder
+  std::string teacher;       ///< a model to open for the KL loss; empty: the resident original
+  std::int64_t stop_at = 0;  ///< save the state after this step and end; 0: go to settings.steps
+  bool resume = false;       ///< go on from settings.run_folder
 };
 struct Generate {
   GenerateSettings settings;

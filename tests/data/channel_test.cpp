@@ -15,7 +15,7 @@ TEST(Channel, KeepsOrderAndLosesNothingThroughBackPressure) {
   });
   int next = 0;
   while (next < 10'000) {
-    for (const int value : channel.wait()) ASSERT_EQ(value, next++);
+    for (const int value : channel.wait(std::chrono::seconds(60))) ASSERT_EQ(value, next++);
   }
 }
 
@@ -34,7 +34,7 @@ TEST(Channel, AStopEndsAWaitingSend) {
 TEST(Channel, CloseEndsAWaitingReceiver) {
   Channel<int> channel;
   std::jthread closer([&] { channel.close(); });
-  EXPECT_TRUE(channel.wait().empty());
+  EXPECT_TRUE(channel.wait(std::chrono::seconds(60)).empty());
 }
 
 TEST(Latest, TheNewestWins) {

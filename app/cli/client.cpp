@@ -1,0 +1,72 @@
+#include "app/cli/client.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <optional>
+
+#include "app/torch_engine.h"
+
+namespace lathe {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+}  // namespace
+
+Client::Client(const CliOptions& options)
+    : options_(options),
+      worker_([threads = options.threads] { return make_torch_engine({.threads = threads}); }, [] {}) {
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  std::signal(SIGTERM, [](int) { interrupted = 1; });
+}
+
+void Client::run(Command command, const std::function<void(const Event&)>& on_event) {
+  const JobId job = next_job_++;
+  command.job = job;
+  worker_.post(std::move(command));
+  std::optional<JobEnded> ended;
+  bool cancelled = false;
+  while (!ended) {
+    if (interrupted != 0 && !std::exchange(cancelled, true)) worker_.post({.job = 0, .what = CancelJob{job}});
+    const auto events = worker_.wait_events(std::chrono::milliseconds(100));
+    for (const Event& event : events) {
+      if (const auto* progress = std::get_if<JobProgress>(&event.what)) show(*progress);
+      if (const auto* end = std::get_if<JobEnded>(&event.what)) ended = *end;
+      if (const auto* line = std::get_if<LogLine>(&event.what)) {
+        clear_line();
+        std::fprintf(stderr, "%s\n", line->text.c_str());
+        check(event.job != 0 || line->level != LogLevel::Error, "the engine did not start: ", line->text);
+      }
+      if (on_event) on_event(event);
+    }
+  }
+  clear_line();
+  if (ended->outcome == JobOutcome::Cancelled) throw Cancelled();
+  check(ended->outcome == JobOutcome::Done, ended->message);
+}
+
+ModelInfo Client::open(const std::string& model) {
+  ModelInfo info;
+  run({.job = 0, .what = OpenModel{.path = model, .device = options_.device, .dtype = options_.dtype}},
+      [&info](const Event& event) {
+        if (const auto* changed = std::get_if<ModelChanged>(&event.what)) info = changed->info;
+      });
+  return info;
+}
+
+void Client::show(const JobProgress& job) {
+  if (options_.quiet || isatty(STDERR_FILENO) == 0) return;
+  const Progress& progress = job.progress;
+  std::fprintf(stderr, "\r\033[K%s  %lld / %lld %s  %.1f s", progress.stage.c_str(),
+               static_cast<long long>(progress.done), static_cast<long long>(progress.total), progress.unit.c_str(),
+               job.seconds);
+  line_shown_ = true;
+}
+
+void Client::clear_line() {
+  if (std::exchange(line_shown_, false)) std::fputs("\r\033[K", stderr);
+}
+
+}  // namespace lathe
