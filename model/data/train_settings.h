@@ -43,6 +43,13 @@ struct TrainSettings {
   bool operator==(const TrainSettings&) const = default;
 };
 
+/// The names that JSON and the command line use: "converted", "routers", "experts", "attention", "all"; "auto", "f32",
+/// "bf16". The readers throw Error that lists them.
+Trainable trainable_from_name(const std::string& name);
+std::string trainable_name(Trainable trainable);
+TrainPrecision train_precision_from_name(const std::string& name);
+std::string train_precision_name(TrainPrecision precision);
+
 /// One sentence for each value out of range; empty if all is well.
 std::vector<std::string> train_problems(const TrainSettings& settings);
 
