@@ -12,5 +12,5 @@
 
 #ifdef IMGUI_ENABLE_TEST_ENGINE
 #undef IMGUI_ENABLE_TEST_ENGINE
-#include "imgui_te_imconfig.h"
+#include <imgui_te_imconfig.h>
 #endif
