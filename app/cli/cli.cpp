@@ -1,0 +1,76 @@
+#include "app/cli/cli.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "app/assets.h"
+#include "app/cli/commands.h"
+
+namespace lathe {
+namespace {
+
+constexpr int kError = 1;
+constexpr int kWrongUsage = 2;
+constexpr int kCancelled = 130;
+
+void add_common_options(CLI::App& app, CliOptions& options) {
+  app.add_flag("--json", options.json, "One JSON object on stdout (streams: one a line)");
+  app.add_flag("--quiet", options.quiet, "No progress on stderr");
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "auto, f32, bf16 or f16")
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "f16"}))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void add_commands(CLI::App& app, const CliOptions& options) {
+  add_info(app, options);
+  add_tokenize(app, options);
+  add_detokenize(app, options);
+  add_generate(app, options);
+  add_eval(app, options);
+  add_convert(app, options);
+  add_train(app, options);
+  add_recipes(app, options);
+  add_methods(app, options);
+  add_devices(app, options);
+}
+
+}  // namespace
+
+CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& what, const std::string& examples) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->fallthrough();
+  command->footer("Examples:\n" + examples);
+  return command;
+}
+
+void print_json(const nlohmann::json& json) {
+  std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
+}
+
+int run_cli(int argc, char** argv) {
+  CliOptions options;
+  CLI::App app("Reshape Llama checkpoints: turn layers into MLA and MoE, heal them, look inside.", "lathe");
+  app.set_version_flag("--version", code_version());
+  add_common_options(app, options);
+  add_commands(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : kWrongUsage;
+  } catch (const Cancelled&) {
+    std::fputs("cancelled\n", stderr);
+    return kCancelled;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "lathe: %s\n", error.what());
+    return kError;
+  }
+  return 0;
+}
+
+}  // namespace lathe

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+#include "app/cli/client.h"
+
+namespace lathe {
+
+// One function a command, in a file of its name: it describes the command's arguments and what running it does.
+// `options` are filled when a command runs; they outlive the parser.
+
+void add_info(CLI::App& app, const CliOptions& options);
+void add_tokenize(CLI::App& app, const CliOptions& options);
+void add_detokenize(CLI::App& app, const CliOptions& options);
+void add_generate(CLI::App& app, const CliOptions& options);
+void add_eval(CLI::App& app, const CliOptions& options);
+void add_convert(CLI::App& app, const CliOptions& options);
+void add_train(CLI::App& app, const CliOptions& options);
+void add_recipes(CLI::App& app, const CliOptions& options);
+void add_methods(CLI::App& app, const CliOptions& options);
+void add_devices(CLI::App& app, const CliOptions& options);
+
+/// One line on stdout. Bytes that are not UTF-8 (from file names) become U+FFFD.
+void print_json(const nlohmann::json& json);
+
+/// A subcommand that takes the common options too, with examples shown below its help.
+CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& what, const std::string& examples);
+
+}  // namespace lathe

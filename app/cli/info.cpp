@@ -1,0 +1,99 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "app/assets.h"
+#include "app/cli/commands.h"
+#include "model/data/config.h"
+#include "model/data/event_json.h"
+#include "model/data/sizes.h"
+#include "model/io/checkpoint.h"
+#include "model/io/tokenizer.h"
+
+namespace lathe {
+namespace {
+
+const char* kind_of(const AttentionConfig& attention) { return attention.kind == AttentionKind::Mla ? "mla" : "gqa"; }
+const char* kind_of(const FeedForwardConfig& feed_forward) {
+  return feed_forward.kind == FeedForwardKind::Moe ? "moe" : "dense";
+}
+
+std::int64_t bytes_per_value(const std::string& dtype) { return dtype == "bf16" || dtype == "f16" ? 2 : 4; }
+
+nlohmann::json layers_to_json(const ModelConfig& config) {
+  nlohmann::json layers = nlohmann::json::array();
+  for (std::size_t i = 0; i < config.layers.size(); ++i) {
+    const LayerConfig& layer = config.layers[i];
+    layers.push_back({{"layer", i},
+                      {"attention", kind_of(layer.attention)},
+                      {"feed_forward", kind_of(layer.feed_forward)},
+                      {"attention_params", attention_params(config, layer.attention)},
+                      {"feed_forward_params", feed_forward_params(config, layer.feed_forward)},
+                      {"kv_values_per_token", kv_values_per_token(config, layer.attention)}});
+  }
+  return layers;
+}
+
+nlohmann::json describe_model(const std::string& model, const std::string& dtype) {
+  const Checkpoint checkpoint = open_checkpoint(model_path(model));
+  const ModelConfig config = config_from_json(checkpoint.config_json());
+  const Tokenizer tokenizer = load_tokenizer(checkpoint.path());
+  const Sizes sizes = sizes_of(config);
+  std::map<std::string, std::int64_t> types;
+  for (const auto& [name, entry] : checkpoint.tensors()) ++types[std::string(type_name(entry.type))];
+  const std::int64_t value_bytes = bytes_per_value(dtype);
+  return {{"path", checkpoint.path().string()},
+          {"format", checkpoint.gguf() != nullptr ? "gguf" : "safetensors"},
+          {"config", config_to_json(config)},
+          {"params", sizes.params},
+          {"active_params", sizes.active_params},
+          {"stored_bytes", checkpoint.tensor_bytes()},
+          {"stored_dtypes", types},
+          {"dtype", dtype},
+          {"kv_bytes_per_token", sizes.kv_values_per_token * value_bytes},
+          {"load_bytes", sizes.params * value_bytes},
+          {"tokenizer", {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}}},
+          {"layers", layers_to_json(config)},
+          {"warnings", checkpoint.warnings()}};
+}
+
+void print_text(const nlohmann::json& info) {
+  const auto millions = [](const nlohmann::json& count) { return count.get<double>() / 1e6; };
+  const auto& config = info.at("config");
+  std::printf("%s\n", info.at("path").get<std::string>().c_str());
+  std::printf("  format              %s, %.1f MB on disk\n", info.at("format").get<std::string>().c_str(),
+              millions(info.at("stored_bytes")));
+  std::printf("  parameters          %.2f M, %.2f M active per token\n", millions(info.at("params")),
+              millions(info.at("active_params")));
+  std::printf("  hidden_size         %lld\n", config.at("hidden_size").get<long long>());
+  std::printf("  heads               %lld query, %lld key-value\n", config.at("num_attention_heads").get<long long>(),
+              config.at("num_key_value_heads").get<long long>());
+  std::printf("  tokenizer           %lld tokens%s\n", info.at("tokenizer").at("vocab_size").get<long long>(),
+              info.at("tokenizer").at("chat").get<bool>() ? ", chat template" : "");
+  std::printf("  cache               %lld bytes per token (%s)\n", info.at("kv_bytes_per_token").get<long long>(),
+              info.at("dtype").get<std::string>().c_str());
+  std::printf("  memory to load      %.1f MB\n\n", millions(info.at("load_bytes")));
+  std::printf("  layer  attention  feed-forward     parameters  cache values/token\n");
+  for (const auto& layer : info.at("layers")) {
+    const long long params =
+        layer.at("attention_params").get<long long>() + layer.at("feed_forward_params").get<long long>();
+    std::printf("  %5lld  %-9s  %-12s  %13lld  %18lld\n", layer.at("layer").get<long long>(),
+                layer.at("attention").get<std::string>().c_str(), layer.at("feed_forward").get<std::string>().c_str(),
+                params, layer.at("kv_values_per_token").get<long long>());
+  }
+  for (const auto& warning : info.at("warnings")) std::printf("note: %s\n", warning.get<std::string>().c_str());
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, const CliOptions& options) {
+  auto* command = add_command(app, "info", "Sizes, layers, tokenizer and memory of a model, without loading it",
+                              "lathe info default\nlathe info ~/models/Llama-3.2-1B --json --dtype bf16");
+  auto model = std::make_shared<std::string>();
+  command->add_option("MODEL", *model, "Folder, file, 'default' or 'tiny'")->required();
+  command->callback([model, &options] {
+    const nlohmann::json info = describe_model(*model, options.dtype == "auto" ? "f32" : options.dtype);
+    options.json ? print_json(info) : print_text(info);
+  });
+}
+
+}  // namespace lathe
