@@ -42,6 +42,7 @@ at::Tensor forward(const Model& model, const at::Tensor& ids_BT, const ForwardOp
 struct BlockContext {
   std::int64_t first_position = 0;
   at::Tensor cos_TF, sin_TF;  ///< fp32, F = head_dim / 2 frequencies of the model, positions of the new tokens
+  at::Tensor mask_TS;         ///< bool, true where a query sees a key; undefined unless T > 1 tokens follow cached ones
   const ForwardOptions* options = nullptr;
 };
 

@@ -1,0 +1,105 @@
+#include "model/nn/attention.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+
+#include <cmath>
+#include <limits>
+
+#include "model/nn/linear.h"
+#include "model/nn/rope.h"
+
+// B batch, T new tokens, S all tokens seen, D hidden_size, H query heads, G key-value heads, K head_dim, W width of v
+
+namespace lathe {
+namespace {
+
+at::Tensor pad_last(const at::Tensor& x, std::int64_t width) {
+  return x.size(-1) == width ? x : at::constant_pad_nd(x, {0, width - x.size(-1)});
+}
+
+// [B,G,S,K] -> [B,H,S,K], each head repeated in place.
+at::Tensor repeat_heads(const at::Tensor& x_BGSK, std::int64_t num_heads) {
+  const std::int64_t groups = x_BGSK.size(1);
+  if (groups == num_heads) return x_BGSK;
+  return x_BGSK.unsqueeze(2)
+      .expand({x_BGSK.size(0), groups, num_heads / groups, x_BGSK.size(2), x_BGSK.size(3)})
+      .reshape({x_BGSK.size(0), num_heads, x_BGSK.size(2), x_BGSK.size(3)});
+}
+
+// On CUDA only the half-precision kernels without a mask take fewer key than query heads.
+bool shares_heads(const at::Tensor& q, const at::Tensor& mask_TS) {
+  return !q.is_cuda() || (!mask_TS.defined() && q.scalar_type() != at::kFloat);
+}
+
+// The rows of the new tokens go into the cache; what comes back is everything seen.
+at::Tensor append(at::Tensor& cache_BGCK, const at::Tensor& new_BGTK, std::int64_t first_position) {
+  const std::int64_t tokens = new_BGTK.size(2);
+  cache_BGCK.narrow(2, first_position, tokens).copy_(new_BGTK);
+  return cache_BGCK.narrow(2, 0, first_position + tokens);
+}
+
+}  // namespace
+
+const ForwardOptions& options_of(const BlockContext& context) {
+  static const ForwardOptions defaults;
+  return context.options == nullptr ? defaults : *context.options;
+}
+
+at::Tensor attend(const AttentionInputs& inputs, const at::Tensor& mask_TS) {
+  const std::int64_t heads = inputs.q_BHTK.size(1);
+  const std::int64_t tokens = inputs.q_BHTK.size(2);
+  const std::int64_t v_width = inputs.v_BGSW.size(3);
+  const bool shared = shares_heads(inputs.q_BHTK, mask_TS);
+  // The fused kernels want one width for q, k and v: zeros add nothing to a score and are cut off the output.
+  const std::int64_t width = std::max(inputs.q_BHTK.size(3), v_width);
+  const at::Tensor k = shared ? inputs.k_BGSK : repeat_heads(inputs.k_BGSK, heads);
+  const at::Tensor v = shared ? inputs.v_BGSW : repeat_heads(inputs.v_BGSW, heads);
+  const auto mask = mask_TS.defined() ? std::optional(mask_TS) : std::nullopt;
+  const bool is_causal = !mask_TS.defined() && tokens > 1;
+  const at::Tensor out = at::scaled_dot_product_attention(pad_last(inputs.q_BHTK, width), pad_last(k, width),
+                                                          pad_last(v, width), mask, /*dropout_p=*/0.0, is_causal,
+                                                          inputs.scale, /*enable_gqa=*/shared && k.size(1) != heads);
+  return v_width == width ? out : out.narrow(-1, 0, v_width);
+}
+
+at::Tensor attention_weights(const AttentionInputs& inputs) {
+  const std::int64_t tokens = inputs.q_BHTK.size(2);
+  const std::int64_t seen = inputs.k_BGSK.size(2);
+  const at::Tensor k = repeat_heads(inputs.k_BGSK, inputs.q_BHTK.size(1)).to(at::kFloat);
+  at::Tensor scores = at::matmul(inputs.q_BHTK.to(at::kFloat) * inputs.scale, k.transpose(-1, -2));
+  const double minus_infinity = -std::numeric_limits<double>::infinity();
+  scores += at::full({tokens, seen}, minus_infinity, scores.options()).triu_(seen - tokens + 1);
+  return at::softmax(scores, -1);
+}
+
+at::Tensor grouped_query_attention(const ModelConfig& config, const GroupedQueryAttention& weights, std::int64_t index,
+                                   const at::Tensor& x_BTD, const BlockContext& context) {
+  const ForwardOptions& options = options_of(context);
+  const std::int64_t batch = x_BTD.size(0);
+  const std::int64_t tokens = x_BTD.size(1);
+  const auto split_heads = [&](const at::Tensor& y_BTO) {
+    return y_BTO.view({batch, tokens, -1, config.head_dim}).transpose(1, 2);
+  };
+  const RopeTable table{context.cos_TF, context.sin_TF};
+  AttentionInputs inputs{.q_BHTK = apply_rope(split_heads(apply(weights.q, x_BTD)), table),
+                         .k_BGSK = apply_rope(split_heads(apply(weights.k, x_BTD)), table),
+                         .v_BGSW = split_heads(apply(weights.v, x_BTD)),
+                         .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
+  if (options.cache != nullptr) {
+    LayerCache& cache = options.cache->layers[static_cast<std::size_t>(index)];
+    inputs.k_BGSK = append(cache.k_BGCK, inputs.k_BGSK, context.first_position);
+    inputs.v_BGSW = append(cache.v_BGCK, inputs.v_BGSW, context.first_position);
+  }
+  if (options.probe != nullptr && options.probe->wants(tap::kAttentionWeights, index)) {
+    (*options.probe)(tap::kAttentionWeights, index, attention_weights(inputs));
+  }
+  const at::Tensor out_BHTK = attend(inputs, context.mask_TS);
+  return apply(weights.o, out_BHTK.transpose(1, 2).reshape({batch, tokens, -1}));
+}
+
+}  // namespace lathe
