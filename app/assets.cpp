@@ -42,12 +42,6 @@ std::filesystem::path model_path(const std::string& model) {
   return model;
 }
 
-std::filesystem::path default_text() { return assets_folder() / "text" / "default.txt"; }
-
-std::filesystem::path text_path(const std::string& path) {
-  return path.empty() ? default_text() : std::filesystem::path(path);
-}
-
 std::string code_version() { return LATHE_VERSION; }
 
 }  // namespace lathe

@@ -15,12 +15,6 @@ std::filesystem::path cache_folder();
 /// Throws Error if "default" was not fetched.
 std::filesystem::path model_path(const std::string& model);
 
-/// The text for calibration, healing and held-out loss when the user names none.
-std::filesystem::path default_text();
-
-/// The given path, or default_text() if it is empty.
-std::filesystem::path text_path(const std::string& path);
-
 /// The program's version, as receipts name it.
 std::string code_version();
 

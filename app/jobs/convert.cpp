@@ -4,13 +4,14 @@
 #include "converters/calibration.h"
 #include "converters/convert.h"
 #include "model/io/text_file.h"
+#include "model/train/text_batches.h"
 
 namespace lathe {
 namespace {
 
 ConvertInputs inputs_for(const OpenedModel& opened, const Calibration& calibration, const Job& job) {
   job.progress("Reading calibration text", "files", 0, 1);
-  const TextFile file = read_text_file(text_path(calibration.text));
+  const TextFile file = read_text_file(text_path(calibration.text, assets_folder()));
   const auto ids = opened.tokenizer.encode(file.text, {.add_special_tokens = false});
   CalibrationWindows windows = calibration_windows(ids, calibration);
   return {.calibration_ids_BT = windows.calibration_ids_BT.to(opened.model().device()),

@@ -70,7 +70,7 @@ struct Reduce {
   void operator()(const HeldOut& held_out) const { session.train.held_out.push_back(held_out); }
   void operator()(const TokenWritten& written) const {
     Writing& writing = writing_of_job();
-    writing.tokens.push_back(written.choice);
+    if (written.choice.token.id >= 0) writing.tokens.push_back(written.choice);  // else held-back text alone
     writing.text += written.text;
   }
   void operator()(const Generated& generated) const {

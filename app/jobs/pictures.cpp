@@ -1,0 +1,95 @@
+#include "app/jobs/pictures.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+
+#include "app/assets.h"
+#include "model/infer/attention_map.h"
+#include "model/infer/latent_moments.h"
+#include "model/infer/router_choices.h"
+#include "model/infer/token_ids.h"
+#include "model/io/text_file.h"
+#include "model/nn/forward.h"
+#include "model/train/text_batches.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kMaxTokens = 4096;
+constexpr std::size_t kSampleBytes = 4096;
+
+/// What to look at before anything was written: the opening of the text that ships with the program.
+const std::string& sample_text() {
+  static const std::string sample = read_text_file(text_path("", assets_folder())).text.substr(0, kSampleBytes);
+  return sample;
+}
+
+bool fits(const Watch& watch, const ModelConfig& config) {
+  if (watch.layer < 0 || watch.layer >= config.num_layers()) return false;
+  const LayerConfig& layer = config.layers[static_cast<std::size_t>(watch.layer)];
+  switch (watch.kind) {
+    case PictureKind::Attention:
+      return watch.head >= 0 && watch.head < config.num_attention_heads;
+    case PictureKind::RouterChoices:
+      return layer.feed_forward.kind == FeedForwardKind::Moe;
+    case PictureKind::LiveLatent:
+      return layer.attention.kind == AttentionKind::Mla;
+  }
+  return false;
+}
+
+LiveLatent live_latent(const Model& model, std::span<const std::int32_t> ids, std::int64_t layer) {
+  const c10::InferenceMode inference;
+  LatentMoments moments;
+  const Probe probe(
+      [layer](std::string_view name, std::int64_t at) { return name == tap::kLatent && at == layer; },
+      [&moments](std::string_view, std::int64_t at, const at::Tensor& latent_BTR) { moments.add(at, latent_BTR); });
+  hidden_states(model, ids_tensor(model, ids), {.probe = &probe});
+  return moments.spectrum(layer);
+}
+
+}  // namespace
+
+std::vector<std::int32_t> Pictures::ids_of(const Watch& watch, const Model& model, const Tokenizer& tokenizer) const {
+  const std::string& text = !watch.prompt.empty() ? watch.prompt : text_.empty() ? sample_text() : text_;
+  auto ids = tokenizer.encode(text);
+  const auto limit = static_cast<std::size_t>(std::min(kMaxTokens, model.config.max_position_embeddings));
+  ids.resize(std::min(ids.size(), limit));
+  return ids;
+}
+
+void Pictures::draw(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job) {
+  for (const Watch& watch : outbox.watches()) {
+    job.check();
+    const auto ids = ids_of(watch, model, tokenizer);
+    if (ids.empty() || !fits(watch, model.config)) continue;
+    ++version_;
+    if (watch.kind == PictureKind::Attention) {
+      const AttentionView view{.layer = watch.layer, .head = watch.head, .max_side = watch.max_side};
+      auto map = std::make_shared<AttentionMap>(attention_map(model, ids, view, job));
+      map->tokens = token_texts(tokenizer, ids);
+      map->version = version_;
+      outbox.picture(std::shared_ptr<const AttentionMap>(std::move(map)));
+    } else if (watch.kind == PictureKind::RouterChoices) {
+      for (RouterChoices& choices : router_choices(model, ids, job)) {
+        choices.tokens = token_texts(tokenizer, ids);
+        choices.version = version_;
+        outbox.picture(std::make_shared<const RouterChoices>(std::move(choices)));
+      }
+    } else {
+      auto latent = std::make_shared<LiveLatent>(live_latent(model, ids, watch.layer));
+      latent->version = version_;
+      outbox.picture(std::shared_ptr<const LiveLatent>(std::move(latent)));
+    }
+  }
+}
+
+void Pictures::draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job) {
+  const auto start = Clock::now();
+  if (start < next_) return;
+  draw(model, tokenizer, outbox, job);
+  next_ = Clock::now() + 9 * (Clock::now() - start);
+}
+
+}  // namespace lathe

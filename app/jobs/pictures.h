@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "app/engine.h"
+#include "model/io/tokenizer.h"
+#include "model/nn/layer.h"
+
+namespace lathe {
+
+/// Makes the pictures that the window shows right now, and no others.
+class Pictures {
+ public:
+  /// The text to look at where a watch names none.
+  void set_text(std::string text) { text_ = std::move(text); }
+
+  /// Draws every watched picture of `model` as it is now. A watch that does not fit the model (a layer that is no MoE)
+  /// draws nothing. Throws Cancelled.
+  void draw(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
+
+  /// The same, but rarely enough that drawing takes at most a tenth of the time: for use at every step of a long job.
+  void draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::vector<std::int32_t> ids_of(const Watch& watch, const Model& model, const Tokenizer& tokenizer) const;
+
+  std::string text_;
+  std::int64_t version_ = 0;
+  Clock::time_point next_{};
+};
+
+}  // namespace lathe

@@ -1,0 +1,116 @@
+#include "app/torch_engine.h"
+
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <optional>
+
+#include "app/devices.h"
+#include "app/jobs/convert.h"
+#include "app/jobs/evaluate.h"
+#include "app/jobs/generate.h"
+#include "app/jobs/open.h"
+#include "app/jobs/opened_model.h"
+#include "app/jobs/pictures.h"
+#include "app/jobs/save.h"
+#include "app/jobs/train.h"
+
+namespace lathe {
+namespace {
+
+/// One overload per command. A job's result is put into the history only when all of it is done: whatever throws before
+/// leaves the model as it was.
+class TorchEngine final : public Engine {
+ public:
+  explicit TorchEngine(const EngineOptions& options) {
+    load_cuda_libraries();
+    if (options.threads > 0) at::set_num_threads(options.threads);
+  }
+
+  void run(const Command& command, const Job& job, const Outbox& outbox) override {
+    std::visit([&](const auto& what) { run(what, job, outbox); }, command.what);
+    if (!opened_) return;
+    outbox.event({.job = 0, .what = MemoryUse{host_memory_used(), device_memory_used(opened_->model().device())}});
+  }
+
+ private:
+  void run(const OpenModel& open, const Job& job, const Outbox& outbox) {
+    OpenedModel opened = open_model(open, job);
+    opened_.emplace(std::move(opened));
+    pictures_ = {};
+    changed(outbox);
+  }
+
+  void run(const Convert& convert, const Job& job, const Outbox& outbox) {
+    Revision revision = convert_opened_model(opened(), convert, job, outbox);
+    const Receipt receipt = revision.receipt.value();
+    opened_->history.add(title_of({.job = 0, .what = convert}), std::move(revision));
+    outbox.event({.job = 0, .what = Converted{receipt}});
+    changed(outbox);
+  }
+
+  void run(const Undo&, const Job&, const Outbox& outbox) {
+    check(opened().history.can_undo(), "there is nothing to undo: the model is as it was opened");
+    opened_->history.undo();
+    changed(outbox);
+  }
+
+  void run(const Redo&, const Job&, const Outbox& outbox) {
+    check(opened().history.can_redo(), "there is nothing to redo");
+    opened_->history.redo();
+    changed(outbox);
+  }
+
+  void run(const Train& train, const Job& job, const Outbox& outbox) {
+    Revision revision = train_opened_model(opened(), train, {job, outbox, pictures_});
+    opened_->history.add(title_of({.job = 0, .what = train}), std::move(revision));
+    changed(outbox);
+  }
+
+  void run(const Generate& generate, const Job& job, const Outbox& outbox) {
+    const Generated generated = generate_with(opened(), generate, job, outbox);
+    pictures_.set_text(generate.settings.prompt + generated.text);
+    redraw(outbox);
+  }
+
+  void run(const Evaluate& evaluate, const Job& job, const Outbox& outbox) {
+    outbox.event({.job = 0, .what = evaluate_opened(opened(), evaluate, job)});
+  }
+
+  void run(const SaveModel& save, const Job& job, const Outbox& outbox) {
+    const Saved saved = save_opened_model(opened(), save, job);
+    opened_->saved_sha256 = opened_->history.current().sha256;
+    outbox.event({.job = 0, .what = saved});
+  }
+
+  void run(const SetWatches&, const Job& job, const Outbox& outbox) {
+    if (opened_) pictures_.draw(opened_->model(), opened_->tokenizer, outbox, job);
+  }
+
+  // The worker cancels at once and never hands this down.
+  void run(const CancelJob&, const Job&, const Outbox&) {}
+
+  const OpenedModel& opened() const {
+    check(opened_.has_value(), "no model is open; open one first");
+    return *opened_;
+  }
+
+  void changed(const Outbox& outbox) {
+    outbox.event({.job = 0, .what = ModelChanged{info_of(*opened_)}});
+    redraw(outbox);
+  }
+
+  /// A default Job: what was asked for is done, so a late cancel must not call it cancelled.
+  void redraw(const Outbox& outbox) { pictures_.draw(opened_->model(), opened_->tokenizer, outbox, Job()); }
+
+  std::optional<OpenedModel> opened_;
+  Pictures pictures_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_torch_engine(const EngineOptions& options) {
+  return std::make_unique<TorchEngine>(options);
+}
+
+}  // namespace lathe
