@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/data/job.h"
@@ -47,19 +48,29 @@ void read_rows(const TensorEntry& entry, std::int64_t first_row, std::int64_t co
 /// As read_rows, but gives bf16 bit patterns, rounded to nearest even (exact if stored as BF16).
 void read_rows_bf16(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<std::uint16_t> out);
 
+/// What a Checkpoint is made of. The tensors' bytes lie in the files that it keeps open.
+struct CheckpointParts {
+  std::filesystem::path path;
+  std::filesystem::path folder;
+  nlohmann::json config_json;
+  std::map<std::string, TensorEntry, std::less<>> tensors;
+  std::vector<std::string> warnings;
+  std::vector<std::shared_ptr<const SafetensorsFile>> shards;
+  std::shared_ptr<const GgufFile> gguf;
+};
+
 /// A model's files, opened and checked but not yet loaded: its config in Hugging Face form and its tensors by name.
+/// Copies share the open files.
 class Checkpoint {
  public:
-  Checkpoint();
-  ~Checkpoint();
-  Checkpoint(Checkpoint&&) noexcept;
-  Checkpoint& operator=(Checkpoint&&) noexcept;
+  Checkpoint() = default;
+  explicit Checkpoint(CheckpointParts parts) : parts_(std::move(parts)) {}
 
   /// `config.json`, or what GGUF's metadata says in the same form. Read it with config_from_json.
-  const nlohmann::json& config_json() const { return config_json_; }
+  const nlohmann::json& config_json() const { return parts_.config_json; }
 
   /// All tensors by Hugging Face name ("model.layers.0.self_attn.q_proj.weight"). A tied lm_head is absent.
-  const std::map<std::string, TensorEntry, std::less<>>& tensors() const { return tensors_; }
+  const std::map<std::string, TensorEntry, std::less<>>& tensors() const { return parts_.tensors; }
 
   /// The tensor of that name, or nullptr.
   const TensorEntry* find(std::string_view name) const;
@@ -68,32 +79,22 @@ class Checkpoint {
   const TensorEntry& at(std::string_view name) const;
 
   /// What the user opened.
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return parts_.path; }
 
   /// The folder that the files lie in: tokenizer.json and its companions are looked for here.
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return parts_.folder; }
 
   /// The GGUF file, which also holds the tokenizer, or nullptr if the model is in safetensors.
-  const GgufFile* gguf() const { return gguf_.get(); }
+  const GgufFile* gguf() const { return parts_.gguf.get(); }
 
   /// Oddities that do not keep the model from being used, one sentence each.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  const std::vector<std::string>& warnings() const { return parts_.warnings; }
 
   /// Bytes of all tensors as stored.
   std::int64_t tensor_bytes() const;
 
  private:
-  friend Checkpoint open_checkpoint(const std::filesystem::path& path, const Job& job);
-  friend Checkpoint open_safetensors_checkpoint(const std::filesystem::path& path, const Job& job);
-  friend Checkpoint open_gguf_checkpoint(const std::filesystem::path& path);
-
-  std::filesystem::path path_;
-  std::filesystem::path folder_;
-  nlohmann::json config_json_;
-  std::map<std::string, TensorEntry, std::less<>> tensors_;
-  std::vector<std::string> warnings_;
-  std::vector<std::unique_ptr<SafetensorsFile>> shards_;
-  std::unique_ptr<GgufFile> gguf_;
+  CheckpointParts parts_;
 };
 
 /// Opens a Hugging Face folder (one or many safetensors), a folder with one .gguf, a .gguf or a .safetensors file.

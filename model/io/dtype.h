@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -49,10 +52,22 @@ struct BlockSize {
 /// Bytes of one element.
 std::int64_t dtype_bytes(DType dtype);
 
+/// The name as safetensors writes it ("BF16").
+std::string_view dtype_name(DType dtype);
+
+/// The dtype that safetensors writes so, or nullopt.
+std::optional<DType> dtype_from_name(std::string_view name);
+
 /// Values and bytes of one block of `type`.
 BlockSize block_size(StoredType type);
 
 /// The name as safetensors ("BF16") or GGUF ("Q4_K") writes it.
 std::string_view type_name(StoredType type);
+
+/// Bytes that a tensor takes, or nullopt if a dimension is negative or a product overflows 63 bits.
+std::optional<std::int64_t> stored_bytes(StoredType type, std::span<const std::int64_t> shape);
+
+/// "[576, 1536]", for messages.
+std::string shape_text(std::span<const std::int64_t> shape);
 
 }  // namespace lathe

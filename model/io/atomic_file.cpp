@@ -1,0 +1,133 @@
+#include "model/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "model/data/error.h"
+
+namespace lathe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string temporary_prefix(const fs::path& path) { return "." + path.filename().string() + ".tmp-"; }
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+/// Removes the temporary files that writers of the same path left when they were killed. A live writer holds a lock.
+void remove_leftovers(const fs::path& path) {
+  const std::string prefix = temporary_prefix(path);
+  std::error_code ignored;  // what cannot be cleaned up now does no harm
+  for (const auto& entry : fs::directory_iterator(folder_of(path), ignored)) {
+    if (!entry.path().filename().string().starts_with(prefix)) continue;
+    const int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0) continue;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(entry.path().c_str());
+    ::close(descriptor);
+  }
+}
+
+fs::path temporary_path(const fs::path& path) {
+  static std::atomic<int> counter = 0;
+  return folder_of(path) / text(temporary_prefix(path), ::getpid(), "-", counter++);
+}
+
+void check_space(const fs::path& path, std::int64_t expected_bytes) {
+  constexpr std::int64_t kSpare = std::int64_t{64} << 20;
+  struct statvfs facts {};
+  if (expected_bytes < kSpare || ::statvfs(folder_of(path).c_str(), &facts) != 0) return;
+  const auto free = static_cast<std::int64_t>(facts.f_bavail * facts.f_frsize);
+  check(free >= expected_bytes + kSpare, "[save] the disk has ", free >> 20, " MiB free, needed ",
+        (expected_bytes + kSpare) >> 20, " MiB; free some space or choose another folder; file: ", path.string());
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const fs::path& path, std::int64_t expected_bytes)
+    : path_(path), temporary_(temporary_path(path)) {
+  std::error_code unreadable;
+  check(fs::is_directory(folder_of(path), unreadable), "[save] no such folder; file: ", path.string());
+  check(!fs::is_directory(path, unreadable), "[save] a folder is in the way; file: ", path.string());
+  remove_leftovers(path);
+  check_space(path, expected_bytes);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  check(descriptor_ >= 0, "[save] cannot write here: ", std::strerror(errno), "; file: ", path.string());
+  ::flock(descriptor_, LOCK_EX | LOCK_NB);
+  // Reserved, so that a full disk shows now. File systems that cannot reserve show it at the write instead.
+  const int reserved = expected_bytes > 0 ? ::posix_fallocate(descriptor_, 0, expected_bytes) : 0;
+  if (reserved == ENOSPC || reserved == EFBIG || reserved == EDQUOT) {
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+    throw Error(
+        text("[save] no room for ", expected_bytes, " bytes: ", std::strerror(reserved), "; file: ", path.string()));
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  // Hashed and written in pieces that stay in the cache between the two.
+  constexpr std::size_t kChunk = std::size_t{1} << 20;
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), std::min(kChunk, bytes.size()));
+    if (written < 0 && errno == EINTR) continue;
+    check(written > 0, "[save] ", written < 0 ? std::strerror(errno) : "nothing could be written",
+          "; what was there before is intact; file: ", path_.string());
+    hash_.update(bytes.first(static_cast<std::size_t>(written)));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    bytes_written_ += written;
+  }
+}
+
+void AtomicFile::write(std::string_view content) { write(std::as_bytes(std::span(content))); }
+
+void AtomicFile::commit() {
+  const auto require = [this](int result, const char* step) {
+    check(result == 0, "[save] ", step, ": ", std::strerror(errno),
+          "; what was there before is intact; file: ", path_.string());
+  };
+  struct stat old {};
+  if (::stat(path_.c_str(), &old) == 0)
+    require(::fchmod(descriptor_, old.st_mode & 07777), "cannot keep the permissions");
+  require(::ftruncate(descriptor_, bytes_written_), "cannot set the size");  // if more was reserved than written
+  // A failed sync may have dropped the data: it is never tried again on the same file.
+  require(::fsync(descriptor_), "cannot sync");
+  // Renamed before it is closed: the lock must hold until the name is final.
+  require(::rename(temporary_.c_str(), path_.c_str()), "cannot rename");
+  const int closed = ::close(std::exchange(descriptor_, -1));
+  check(closed == 0, "[save] cannot close: ", std::strerror(errno), "; file: ", path_.string());
+  sync_folder(folder_of(path_));
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  AtomicFile file(path, static_cast<std::int64_t>(content.size()));
+  file.write(content);
+  file.commit();
+}
+
+void sync_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  check(descriptor >= 0, "[save] cannot open the folder: ", std::strerror(errno), "; folder: ", folder.string());
+  const int synced = ::fsync(descriptor);
+  const int reason = errno;
+  ::close(descriptor);
+  // Some file systems cannot sync folders and say EINVAL; they keep names in order themselves.
+  check(synced == 0 || reason == EINVAL, "[save] cannot sync the folder: ", std::strerror(reason),
+        "; folder: ", folder.string());
+}
+
+}  // namespace lathe
