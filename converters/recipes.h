@@ -8,13 +8,6 @@
 
 namespace lathe {
 
-/// A plan that ships with the program, known by its file's name without ".json".
-struct Recipe {
-  std::string name;
-  std::filesystem::path path;
-  ConversionPlan plan;
-};
-
 /// All recipes of a folder, by name. Throws Error that names the file if one cannot be read.
 std::vector<Recipe> list_recipes(const std::filesystem::path& folder);
 

@@ -13,7 +13,7 @@ namespace {
 void print_recipes(const CliOptions& options) {
   nlohmann::json list = nlohmann::json::array();
   for (const Recipe& recipe : list_recipes(assets_folder() / "recipes")) {
-    list.push_back({{"name", recipe.name}, {"path", recipe.path.string()}, {"plan", plan_to_json(recipe.plan)}});
+    list.push_back({{"name", recipe.name}, {"path", recipe.path}, {"plan", plan_to_json(recipe.plan)}});
     if (options.json) continue;
     std::printf("%-20s %2lld MLA, %2lld MoE  %s\n", recipe.name.c_str(), static_cast<long long>(recipe.plan.num_mla()),
                 static_cast<long long>(recipe.plan.num_moe()), recipe.plan.description.c_str());

@@ -78,6 +78,13 @@ struct ConversionPlan {
   bool operator==(const ConversionPlan&) const = default;
 };
 
+/// A plan that ships with the program or that the user saved, known by its file's name without ".json".
+struct Recipe {
+  std::string name;
+  std::string path;
+  ConversionPlan plan;
+};
+
 /// Reads a plan or recipe. Its "layers" list groups layers with equal settings:
 ///   {"layers": [8, 10], "attention": {"method": "transmla", ...}}  or  {"layers": [11], "feed_forward": {...}}.
 /// A method knows only its own settings. Throws Error on an unknown key, method or value, naming the known ones.
