@@ -1,0 +1,65 @@
+#pragma once
+
+#include <imgui.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/data/session.h"
+#include "views/commands.h"
+#include "views/ui_state.h"
+
+namespace lathe {
+
+/// What an action works on, borrowed for one call.
+struct ActionContext {
+  const Session& session;
+  UiState& ui;
+  Commands& commands;
+};
+
+/// Something that the user can do, by menu, key, command palette or script.
+struct Action {
+  const char* id;     ///< stable, for scripts: "plan.convert"
+  const char* menu;   ///< which menu lists it; null: none
+  const char* title;  ///< "…" at the end when it asks for more
+  ImGuiKeyChord key;  ///< 0: none
+  bool (*enabled)(const ActionContext& context);
+  void (*run)(ActionContext& context);
+};
+
+/// All actions, in the order of the menus.
+std::span<const Action> actions();
+const Action* find_action(std::string_view id);
+
+/// Runs the action if it is enabled; false if there is none of that name or it is not.
+bool run_action(std::string_view id, ActionContext context);
+
+/// Runs what the keys pressed in this frame ask for. Plain letters do nothing while text is typed.
+void handle_keys(ActionContext context);
+
+/// "Ctrl+Shift+Z"; empty without a key.
+std::string key_text(ImGuiKeyChord key);
+
+/// How well `query` matches `title`: letters in order, better at the starts of words; 0 if it does not.
+int fuzzy_score(std::string_view query, std::string_view title);
+/// Actions that match, best first; all for an empty query.
+std::vector<const Action*> search_actions(std::string_view query);
+
+/// Runs what needs more than one line, shared by actions, buttons and the tour.
+void open_model(ActionContext context, std::string path);
+void convert_plan(ActionContext context);
+void start_training(ActionContext context);
+void write_text(ActionContext context);
+void undo(ActionContext context);
+void redo(ActionContext context);
+/// Converts the selected cells of `part` in the plan, or takes them out if all of them are planned.
+void toggle_selected(ActionContext context, LayerPart part);
+void load_recipe(ActionContext context, const Recipe& recipe);
+
+/// The engine does something that changes or uses the weights.
+bool is_busy(const Session& session);
+
+}  // namespace lathe

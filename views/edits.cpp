@@ -1,0 +1,82 @@
+// What actions.h does to the plan, the model and the run.
+#include <algorithm>
+#include <utility>
+
+#include "views/actions.h"
+
+namespace lathe {
+
+bool is_busy(const Session& session) { return session.running_job() != nullptr; }
+
+void open_model(ActionContext context, std::string path) {
+  context.ui.open_path = path;
+  context.ui.open_job = context.commands.post(OpenModel{.path = std::move(path)});
+}
+
+void convert_plan(ActionContext context) {
+  const ConversionPlan& plan = context.ui.plan.plan();
+  if (!context.session.model || plan.empty() || !context.ui.prediction.problems.empty()) return;
+  context.ui.convert_job = context.commands.post(Convert{plan});
+}
+
+void start_training(ActionContext context) {
+  if (!context.session.model || !train_problems(context.ui.train).empty()) return;
+  context.ui.train_job = context.commands.post(Train{.settings = context.ui.train, .teacher = {}});
+}
+
+void write_text(ActionContext context) {
+  UiState& ui = context.ui;
+  if (!context.session.model || !generate_problems(ui.generate).empty()) return;
+  ui.generate_job = context.commands.post(Generate{.settings = ui.generate});
+  const bool compare = ui.compare && context.session.model->differs_from_original;
+  ui.original_job = compare ? context.commands.post(Generate{.settings = ui.generate, .original = true}) : 0;
+}
+
+void undo(ActionContext context) {
+  UiState& ui = context.ui;
+  if (ui.plan.can_undo()) {
+    ui.notice = "Undone: " + ui.plan.undo_name();
+    ui.plan.undo();
+  } else if (context.session.model && !context.session.model->undo.empty()) {
+    ui.undo_job = context.commands.post(Undo{});
+  }
+}
+
+void redo(ActionContext context) {
+  UiState& ui = context.ui;
+  if (ui.plan.can_redo()) {
+    ui.notice = "Done again: " + ui.plan.redo_name();
+    ui.plan.redo();
+  } else if (context.session.model && !context.session.model->redo.empty()) {
+    ui.redo_job = context.commands.post(Redo{});
+  }
+}
+
+void toggle_selected(ActionContext context, LayerPart part) {
+  UiState& ui = context.ui;
+  if (!context.session.model) return;
+  const ModelConfig& config = context.session.model->config;
+  // The key acts on the layers of the selection, so that one selected column is enough for both keys.
+  std::set<Cell> cells;
+  for (const Cell& cell : ui.selection.cells) cells.insert({cell.layer, part});
+  const std::size_t converted = std::erase_if(cells, [&](const Cell& cell) { return is_converted(config, cell); });
+  if (cells.empty()) {
+    ui.notice = converted > 0 ? "Already converted; Undo takes a conversion back" : "Select layers on the board first";
+    return;
+  }
+  const bool all = std::ranges::all_of(cells, [&](const Cell& cell) { return is_planned(ui.plan.plan(), cell); });
+  ConversionPlan plan = ui.plan.plan();
+  for (const Cell& cell : cells) plan = with_cell(std::move(plan), config, cell, !all);
+  const char* kind = part == LayerPart::Attention ? "MLA" : "MoE";
+  const std::string name = std::string(all ? "Take " : "Plan ") + std::to_string(cells.size()) + " " + kind +
+                           (all ? " out of the plan" : "");
+  ui.plan.edit(name, std::move(plan));
+  ui.notice = name;
+}
+
+void load_recipe(ActionContext context, const Recipe& recipe) {
+  context.ui.plan.edit("Load recipe " + recipe.name, recipe.plan);
+  context.ui.notice = "Recipe " + recipe.name + " is the plan now";
+}
+
+}  // namespace lathe

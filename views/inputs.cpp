@@ -1,0 +1,75 @@
+// The controls of widgets.h that change a value.
+#include <algorithm>
+#include <cstdio>
+
+#include "views/widgets.h"
+
+namespace lathe {
+namespace {
+
+/// Puts the label left and the next item in the right part of the line.
+void label_left(const char* label, const char* tooltip) {
+  ImGui::AlignTextToFramePadding();
+  ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
+  ImGui::TextUnformatted(label);
+  ImGui::PopStyleColor();
+  if (tooltip != nullptr) explain(tooltip);
+  ImGui::SameLine();
+  const float space = ImGui::GetContentRegionAvail().x;
+  const float field = std::min(px(150), ImGui::GetWindowWidth() * 0.46F);
+  if (space > field) ImGui::SetCursorPosX(ImGui::GetCursorPosX() + space - field);
+  ImGui::SetNextItemWidth(-1);
+}
+
+ShortText hidden(const char* label) { return format("##%s", label); }
+
+int resize(ImGuiInputTextCallbackData* data) {
+  if (data->EventFlag != ImGuiInputTextFlags_CallbackResize) return 0;
+  auto* value = static_cast<std::string*>(data->UserData);
+  value->resize(static_cast<std::size_t>(data->BufTextLen));
+  data->Buf = value->data();
+  return 0;
+}
+
+}  // namespace
+
+bool int_row(const char* label, std::int64_t& value, std::int64_t low, std::int64_t high, const char* tooltip) {
+  label_left(label, tooltip);
+  ImGui::PushFont(mono_font(), 0);
+  std::int64_t edited = value;
+  const bool changed = ImGui::InputScalar(hidden(label).c_str(), ImGuiDataType_S64, &edited);
+  ImGui::PopFont();
+  if (!changed) return false;
+  value = std::clamp(edited, low, high);
+  return true;
+}
+
+bool slider_row(const char* label, std::int64_t& value, std::int64_t low, std::int64_t high, const char* tooltip) {
+  label_left(label, tooltip);
+  ImGui::PushFont(mono_font(), 0);
+  const bool changed = ImGui::SliderScalar(hidden(label).c_str(), ImGuiDataType_S64, &value, &low, &high, "%lld",
+                                           ImGuiSliderFlags_AlwaysClamp);
+  ImGui::PopFont();
+  return changed;
+}
+
+bool real_row(const char* label, double& value, const char* pattern, const char* tooltip) {
+  label_left(label, tooltip);
+  ImGui::PushFont(mono_font(), 0);
+  const bool changed = ImGui::InputDouble(hidden(label).c_str(), &value, 0, 0, pattern);
+  ImGui::PopFont();
+  return changed;
+}
+
+bool text_input(const char* label, std::string& value, const char* hint, ImGuiInputTextFlags flags) {
+  return ImGui::InputTextWithHint(label, hint, value.data(), value.capacity() + 1,
+                                  flags | ImGuiInputTextFlags_CallbackResize, resize, &value);
+}
+
+bool text_area(const char* label, std::string& value, ImVec2 size, ImGuiInputTextFlags flags) {
+  return ImGui::InputTextMultiline(label, value.data(), value.capacity() + 1, size,
+                                   flags | ImGuiInputTextFlags_CallbackResize | ImGuiInputTextFlags_WordWrap, resize,
+                                   &value);
+}
+
+}  // namespace lathe

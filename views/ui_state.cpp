@@ -1,0 +1,167 @@
+#include "views/ui_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <ranges>
+#include <utility>
+
+namespace lathe {
+namespace {
+
+constexpr std::size_t kMaxRecent = 12;
+
+template <typename T>
+void take(const nlohmann::json& json, const char* key, T& value) {
+  const auto found = json.find(key);
+  if (found == json.end()) return;
+  try {
+    value = found->template get<T>();
+  } catch (const nlohmann::json::exception&) {  // a setting of another type keeps its default
+  }
+}
+
+template <typename E>
+void take_enum(const nlohmann::json& json, const char* key, E& value, int count) {
+  int number = static_cast<int>(value);
+  take(json, key, number);
+  if (number >= 0 && number < count) value = static_cast<E>(number);
+}
+
+void remember(std::vector<std::string>& recent, const std::string& path) {
+  if (path.empty()) return;
+  std::erase(recent, path);
+  recent.insert(recent.begin(), path);
+  if (recent.size() > kMaxRecent) recent.resize(kMaxRecent);
+}
+
+bool finished(const Session& session, JobId& job) {
+  const JobView* view = find_job(session, job);
+  if (view == nullptr || view->running) return false;
+  const bool done = view->outcome == JobOutcome::Done;
+  job = 0;
+  return done;
+}
+
+void follow_model(const Session& session, UiState& ui) {
+  const std::string path = session.model ? session.model->path : std::string();
+  if (path == ui.model) return;
+  ui.model = path;
+  ui.plan.reset();
+  ui.selection.clear();
+  ui.layer = ui.head = 0;
+  ui.router_layer = ui.router_expert = ui.latent_layer = -1;
+}
+
+void follow_jobs(const Session& session, UiState& ui) {
+  if (finished(session, ui.open_job)) {
+    remember(ui.settings.recent, ui.open_path);
+    ui.plan.reset();
+    ui.selection.clear();
+    ui.notice = session.model ? session.model->name + " is open" : std::string();
+  }
+  if (finished(session, ui.convert_job)) ui.plan.applied();
+  if (finished(session, ui.undo_job)) ui.plan.restore();
+  if (finished(session, ui.redo_job)) ui.plan.applied();
+}
+
+void predict(const Session& session, UiState& ui) {
+  if (!session.model) {
+    ui.prediction = {};
+    return;
+  }
+  Prediction& prediction = ui.prediction;
+  const ModelInfo& model = *session.model;
+  if (prediction.plan_version == ui.plan.version() && prediction.model == model.path + model.sha256) return;
+  prediction = {.plan_version = ui.plan.version(),
+                .model = model.path + model.sha256,
+                .problems = {},
+                .before = sizes_of(model.config),
+                .after = sizes_of(model.config),
+                .config = std::nullopt};
+  prediction.problems = plan_problems(ui.plan.plan(), model.config);
+  if (!prediction.problems.empty()) return;
+  prediction.config = planned_config(ui.plan.plan(), model.config);
+  prediction.after = sizes_of(*prediction.config);
+}
+
+}  // namespace
+
+const char* name_of(Workspace workspace) {
+  constexpr const char* names[kNumWorkspaces] = {"Design", "Train", "Generate", "Inspect"};
+  return names[static_cast<int>(workspace)];
+}
+
+void Selection::only(Cell cell) {
+  cells = {cell};
+  anchor = cursor = cell;
+}
+
+void Selection::toggle(Cell cell) {
+  if (cells.erase(cell) == 0) cells.insert(cell);
+  anchor = cursor = cell;
+}
+
+void Selection::extend(Cell cell) {
+  const Cell from = anchor.value_or(cell);
+  cells.clear();
+  const auto [first, last] = std::minmax(from.layer, cell.layer);
+  for (std::int64_t layer = first; layer <= last; ++layer) {
+    cells.insert({layer, from.part});
+    cells.insert({layer, cell.part});
+  }
+  anchor = from;
+  cursor = cell;
+}
+
+nlohmann::json settings_to_json(const Settings& settings) {
+  return {{"version", 1},
+          {"theme", static_cast<int>(settings.theme)},
+          {"scale", settings.scale},
+          {"workspace", static_cast<int>(settings.workspace)},
+          {"recent", settings.recent},
+          {"tour_seen", settings.tour_seen},
+          {"board_bar", static_cast<int>(settings.board_bar)},
+          {"smoothing", settings.smoothing},
+          {"log_loss", settings.log_loss},
+          {"attention_scale", static_cast<int>(settings.attention_scale)}};
+}
+
+Settings settings_from_json(const nlohmann::json& json) {
+  Settings settings;
+  if (!json.is_object()) return settings;
+  take_enum(json, "theme", settings.theme, 2);
+  take(json, "scale", settings.scale);
+  take_enum(json, "workspace", settings.workspace, kNumWorkspaces);
+  take(json, "recent", settings.recent);
+  take(json, "tour_seen", settings.tour_seen);
+  take_enum(json, "board_bar", settings.board_bar, 2);
+  take(json, "smoothing", settings.smoothing);
+  take(json, "log_loss", settings.log_loss);
+  take_enum(json, "attention_scale", settings.attention_scale, 3);
+  settings.scale = std::isfinite(settings.scale) ? std::clamp(settings.scale, 0.75F, 2.0F) : 1.0F;
+  settings.smoothing = std::isfinite(settings.smoothing) ? std::clamp(settings.smoothing, 0.0F, 0.99F) : 0.0F;
+  return settings;
+}
+
+void follow(const Session& session, UiState& ui) {
+  follow_model(session, ui);
+  follow_jobs(session, ui);
+  predict(session, ui);
+}
+
+const JobView* find_job(const Session& session, JobId id) {
+  if (id == 0) return nullptr;
+  // The newest jobs are asked for most.
+  const auto found =
+      std::find_if(session.jobs.rbegin(), session.jobs.rend(), [id](const JobView& job) { return job.id == id; });
+  return found == session.jobs.rend() ? nullptr : &*found;
+}
+
+bool is_pending(const Session& session, JobId id) {
+  if (id == 0) return false;
+  const JobView* job = find_job(session, id);
+  return job == nullptr || job->running;
+}
+
+}  // namespace lathe

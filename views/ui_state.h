@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/data/generate_settings.h"
+#include "model/data/session.h"
+#include "model/data/sizes.h"
+#include "model/data/train_settings.h"
+#include "views/commands.h"
+#include "views/plan_editor.h"
+#include "views/theme.h"
+
+namespace lathe {
+
+enum class Workspace { Design, Train, Generate, Inspect };
+inline constexpr int kNumWorkspaces = 4;
+const char* name_of(Workspace workspace);
+
+enum class BoardBar { Params, KvBytes };
+enum class AttentionScale { Linear, Log, Uniform };
+
+/// What the user chose and wants again the next time.
+struct Settings {
+  Theme theme = Theme::Dark;
+  float scale = 1.0F;  ///< 0.75 to 2
+  Workspace workspace = Workspace::Design;
+  std::vector<std::string> recent;  ///< models, newest first
+  bool tour_seen = false;
+  BoardBar board_bar = BoardBar::Params;
+  float smoothing = 0.0F;  ///< of curves, weight of the past in [0, 1)
+  bool log_loss = false;
+  AttentionScale attention_scale = AttentionScale::Log;
+
+  bool operator==(const Settings&) const = default;
+};
+nlohmann::json settings_to_json(const Settings& settings);
+/// Takes what it understands and leaves the rest at its default: an old or damaged file costs no start.
+Settings settings_from_json(const nlohmann::json& json);
+
+/// The board's cells that keys and the inspector act on.
+struct Selection {
+  std::set<Cell> cells;
+  std::optional<Cell> anchor;  ///< where Shift extends from
+  std::optional<Cell> cursor;  ///< where arrows start
+
+  bool contains(Cell cell) const { return cells.contains(cell); }
+  void only(Cell cell);
+  void toggle(Cell cell);
+  /// From the anchor to `cell`, layers and parts alike.
+  void extend(Cell cell);
+  void clear() { *this = Selection(); }
+};
+
+/// What the plan would make of the model that is open: exact arithmetic on sizes, kept until one of them changes.
+struct Prediction {
+  std::int64_t plan_version = 0;
+  std::string model;  ///< of which it was made
+  std::vector<std::string> problems;
+  Sizes before, after;
+  std::optional<ModelConfig> config;  ///< absent if the plan is impossible
+};
+
+enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, Preferences };
+
+/// State of the views that is not the session: plain data, only the UI thread touches it.
+struct UiState {
+  Settings settings;
+  std::vector<Recipe> recipes;  ///< what the window found
+  PlanEditor plan;
+  Selection selection;
+  Prediction prediction;
+
+  Dialog dialog = Dialog::None;
+  std::string palette_query;
+  int palette_choice = 0;
+  int tour_step = -1;  ///< -1: no tour
+  bool reset_layout = false;
+  std::string notice;         ///< one sentence about the last action, in the status bar
+  std::set<JobId> dismissed;  ///< failed jobs whose message was read
+
+  std::int64_t layer = 0, head = 0;  ///< chosen in the attention view
+  std::string attention_prompt;      ///< empty: what was last written
+  std::int64_t router_layer = -1;    ///< -1: the first MoE layer
+  std::int64_t router_expert = -1;   ///< highlighted; -1: none
+  std::int64_t latent_layer = -1;    ///< -1: the first MLA layer
+  bool watch_latent = false;
+
+  TrainSettings train;
+  GenerateSettings generate;
+  bool compare = true;  ///< also write with the original
+  bool tint_tokens = true;
+
+  JobId open_job = 0, convert_job = 0, train_job = 0, generate_job = 0, original_job = 0;
+  JobId undo_job = 0, redo_job = 0;
+  std::string open_path;  ///< of open_job
+  std::string model;      ///< which the selection and the plan belong to
+
+  float display_scale = 1.0F;  ///< of the monitor; the window sets it
+  double frame_ms = 0.0;       ///< CPU time of the last frame's views; the window sets it
+};
+
+/// Brings the UI state up to date with the session at the start of a frame: a new model clears the plan, a finished
+/// conversion empties it, an undone one brings it back.
+void follow(const Session& session, UiState& ui);
+
+/// The job with this id, or null.
+const JobView* find_job(const Session& session, JobId id);
+/// True from posting until the job ended.
+bool is_pending(const Session& session, JobId id);
+
+}  // namespace lathe
