@@ -26,6 +26,10 @@ std::vector<NamedTensor> model_tensors(const Model& model);
 Layer map_layer(const Layer& layer, std::int64_t index,
                 const std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>& map);
 
+/// The same for a whole model; the map is called once for a tied head, as the embedding.
+Model map_model(const Model& model,
+                const std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>& map);
+
 /// sha256 over names, shapes, dtypes and bytes of all tensors: equal if and only if the models are the same tensors.
 std::string model_sha256(const Model& model);
 
