@@ -8,8 +8,8 @@
 find_path(LATHE_TORCH_INCLUDE ATen/core/Tensor.h
           HINTS "${LATHE_TORCH}" "$ENV{LATHE_TORCH}" ${CMAKE_PREFIX_PATH}
                 "${lathe_cache}/torch-2.11.0/torch"
-          PATH_SUFFIXES include torch/include ../../../include
-          NO_DEFAULT_PATH)
+          PATH_SUFFIXES include torch/include
+          NO_DEFAULT_PATH NO_CACHE)  # a changed LATHE_TORCH counts at once
 if(NOT LATHE_TORCH_INCLUDE)
   message(FATAL_ERROR "LibTorch not found; run ./lathe once, which fetches it, or pass -DLATHE_TORCH=<folder with "
                       "include/ and lib/>, for example site-packages/torch of a PyTorch that pip installed")

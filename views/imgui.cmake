@@ -1,7 +1,8 @@
 # Dear ImGui (docking), ImPlot and the test engine, a matched set from the source package of imgui-bundle.
 # LATHE_IMGUI or the environment names the unpacked package; the script `lathe` fetches it.
 find_path(LATHE_IMGUI_ROOT external/imgui/imgui/imgui.h
-          HINTS "${LATHE_IMGUI}" "$ENV{LATHE_IMGUI}" "${lathe_cache}/imgui-bundle-1.93.0" NO_DEFAULT_PATH)
+          HINTS "${LATHE_IMGUI}" "$ENV{LATHE_IMGUI}" "${lathe_cache}/imgui-bundle-1.93.0"
+          NO_DEFAULT_PATH NO_CACHE)
 if(NOT LATHE_IMGUI_ROOT)
   message(FATAL_ERROR "Dear ImGui not found; run ./lathe once, which fetches it, or pass -DLATHE_IMGUI=<unpacked "
                       "source package of imgui-bundle 1.93.0>; -DLATHE_WINDOW=OFF builds without a window")
