@@ -9,6 +9,7 @@
 
 #include "model/data/plan.h"
 #include "model/data/receipt.h"
+#include "model/nn/forward.h"
 #include "model/nn/layer.h"
 
 namespace lathe {
@@ -21,10 +22,13 @@ struct AttentionTask {
   const Layer& layer;
   std::int64_t index = 0;
   const MlaPlan& plan;
-  at::Tensor x_BTD;           ///< inputs that passed the layers converted so far: statistics are taken of these
-  at::Tensor original_x_BTD;  ///< inputs in the model before the conversion: errors are measured on these
-  at::Tensor original_y_BTD;  ///< what the layer's attention makes of original_x
-  std::function<void(std::string_view stage)> tick;  ///< called often; throws Cancelled to stop
+  const AttentionConfig& planned;  ///< what the layer's attention will be
+  const BlockContext& context;     ///< for T tokens from position 0
+  at::Tensor x_BTD;                ///< inputs that passed the layers converted so far: statistics are taken of these
+  at::Tensor original_x_BTD;       ///< inputs in the model before the conversion: errors are measured on these
+  at::Tensor original_y_BTD;       ///< what the layer's attention makes of original_x
+  /// Called often, with the number of windows worked through since the last call; throws Cancelled to stop.
+  std::function<void(std::string_view stage, std::int64_t windows)> tick;
 };
 
 struct AttentionResult {
@@ -33,6 +37,7 @@ struct AttentionResult {
   LatentSpectrum spectrum;
 };
 
+/// Turns one layer's attention into MLA of the sizes that planned_config() gives.
 using AttentionMethod = AttentionResult (*)(const AttentionTask& task);
 
 }  // namespace lathe

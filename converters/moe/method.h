@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "model/data/plan.h"
 #include "model/nn/layer.h"
@@ -14,8 +15,10 @@ struct FeedForwardTask {
   std::int64_t index = 0;
   const MoePlan& plan;
   std::uint64_t seed = 0;
+  std::function<void()> tick;  ///< called once an expert; throws Cancelled to stop
 };
 
+/// Turns one layer's feed-forward into MoE of the sizes that planned_config() gives.
 using FeedForwardMethod = MoeFeedForward (*)(const FeedForwardTask& task);
 
 }  // namespace lathe
