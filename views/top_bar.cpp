@@ -1,0 +1,168 @@
+#include <imgui_internal.h>
+
+#include <algorithm>
+
+#include "views/bars.h"
+#include "views/widgets.h"
+
+namespace lathe {
+namespace {
+
+/// Two lines: a small name above a value.
+void figure(const char* name, const char* value, const ImVec4& tint, const char* tooltip) {
+  ImGui::BeginGroup();
+  const float y = ImGui::GetCursorPosY();
+  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 0.8F);
+  ImGui::PushStyleColor(ImGuiCol_Text, colors().faint);
+  ImGui::TextUnformatted(name);
+  ImGui::PopStyleColor();
+  ImGui::PopFont();
+  ImGui::SetCursorPosY(y + px(14));
+  ImGui::PushStyleColor(ImGuiCol_Text, tint);
+  ImGui::TextUnformatted(value);
+  ImGui::PopStyleColor();
+  ImGui::EndGroup();
+  explain(tooltip);
+  ImGui::SameLine(0, px(28));
+}
+
+void tool(const char* label, const char* id, ActionContext context) {
+  const Action* action = find_action(id);
+  ImGui::BeginDisabled(!action->enabled(context));
+  const std::string tip = std::string(action->title) + "  " + key_text(action->key);
+  if (quiet_button(label, tip.c_str())) action->run(context);
+  ImGui::EndDisabled();
+  ImGui::SameLine(0, px(2));
+}
+
+void draw_plan(const UiState& ui, const ModelInfo& model) {
+  const ConversionPlan& plan = ui.plan.plan();
+  const Prediction& prediction = ui.prediction;
+  const auto mla = static_cast<long long>(plan.num_mla());
+  const auto moe = static_cast<long long>(plan.num_moe());
+  figure("Plan", format("%lld MLA, %lld MoE", mla, moe).c_str(), colors().text,
+         "What Convert would do. Paint on the layer board to change it.");
+  if (!prediction.problems.empty()) {
+    const ShortText count = format("%zu to solve", prediction.problems.size());
+    figure("Problems", count.c_str(), colors().error, prediction.problems.front().c_str());
+    return;
+  }
+  const Sizes& before = prediction.before;
+  const Sizes& after = prediction.after;
+  const auto change = [](std::int64_t from, std::int64_t to) {
+    return format_change(static_cast<double>(from), static_cast<double>(to));
+  };
+  figure("Parameters", change(before.params, after.params).c_str(), colors().text,
+         format("Exact: %s now, %s after", format_count(before.params).c_str(), format_count(after.params).c_str())
+             .c_str());
+  figure("Active", change(before.active_params, after.active_params).c_str(), colors().text,
+         format("Exact: what one token passes through, %s now, %s after", format_count(before.active_params).c_str(),
+                format_count(after.active_params).c_str())
+             .c_str());
+  const std::int64_t bytes = model.bytes_per_value;
+  figure("KV cache", change(before.kv_values_per_token, after.kv_values_per_token).c_str(),
+         after.kv_values_per_token < before.kv_values_per_token ? colors().good : colors().text,
+         format("Exact: %s per token now, %s after", format_bytes(before.kv_values_per_token * bytes).c_str(),
+                format_bytes(after.kv_values_per_token * bytes).c_str())
+             .c_str());
+}
+
+/// What the last conversion did, from its receipt.
+void draw_receipt(const Receipt& receipt) {
+  figure("Converted", format("%lld MLA, %lld MoE", static_cast<long long>(receipt.plan.num_mla()),
+                             static_cast<long long>(receipt.plan.num_moe())).c_str(),
+         colors().text, "The last conversion of this model");
+  const auto change = [](std::int64_t from, std::int64_t to) {
+    return format_change(static_cast<double>(from), static_cast<double>(to));
+  };
+  figure("Parameters", change(receipt.sizes_before.params, receipt.sizes_after.params).c_str(), colors().text,
+         "Exact, against the model before the conversion");
+  figure("KV cache", change(receipt.sizes_before.kv_values_per_token, receipt.sizes_after.kv_values_per_token).c_str(),
+         colors().good, "Exact, cached numbers per token against the model before the conversion");
+  const double loss = receipt.nll_after - receipt.nll_before;
+  figure("\u0394loss", format("%+.3f measured", loss).c_str(), loss > 0.05 ? colors().warning : colors().text,
+         format("Measured on %lld held-out tokens: %.4f before, %.4f after, nats per token",
+                static_cast<long long>(receipt.eval_tokens), receipt.nll_before, receipt.nll_after)
+             .c_str());
+}
+
+void draw_summary(const Session& session, const UiState& ui) {
+  if (!session.model) {
+    ImGui::SetCursorPosY((ImGui::GetWindowHeight() - ImGui::GetTextLineHeight()) / 2);
+    ImGui::PushStyleColor(ImGuiCol_Text, colors().faint);
+    ImGui::TextUnformatted(is_pending(session, ui.open_job) ? "Opening\u2026" : "No model is open");
+    ImGui::PopStyleColor();
+    ImGui::SameLine();
+  } else if (!ui.plan.plan().empty()) {
+    draw_plan(ui, *session.model);
+  } else if (session.receipt && session.model->differs_from_original) {
+    draw_receipt(*session.receipt);
+  } else {
+    const Sizes& now = ui.prediction.before;
+    figure("Parameters", format_count(now.params).c_str(), colors().text, "Exact, embeddings and norms included");
+    figure("KV cache", format("%s / token", format_bytes(now.kv_values_per_token * session.model->bytes_per_value)
+                                                .c_str()).c_str(),
+           colors().text, "Exact: cached numbers per token times the bytes of the cache's type");
+    figure("Plan", "nothing planned", colors().faint, "Select layers on the board and press M or E, or load a recipe");
+  }
+}
+
+void draw_running(const JobView& job, Commands& commands) {
+  const float fraction =
+      job.progress.total > 0 ? static_cast<float>(job.progress.done) / static_cast<float>(job.progress.total) : 0.0F;
+  const float cancel = ImGui::CalcTextSize("Cancel").x + 2 * px(14);
+  const float bar = px(150);
+  ImGui::SetCursorPosX(ImGui::GetWindowWidth() - cancel - bar - px(24));
+  ImGui::BeginGroup();
+  ImGui::SetCursorPosY(px(9));
+  ImGui::PushItemWidth(bar);
+  const ShortText text = format("%s  %.0f %%", job.title.c_str(), 100.0 * static_cast<double>(fraction));
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float full = ImGui::CalcTextSize(text.c_str()).x;
+  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + bar, at.y + ImGui::GetTextLineHeight()},
+                            at.x + bar, text.c_str(), nullptr, full > bar ? nullptr : nullptr);
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  const float y = at.y + ImGui::GetTextLineHeight() + px(4);
+  list->AddRectFilled({at.x, y}, {at.x + bar, y + px(4)}, color(colors().field), px(2));
+  list->AddRectFilled({at.x, y}, {at.x + bar * std::clamp(fraction, 0.0F, 1.0F), y + px(4)}, color(colors().accent),
+                      px(2));
+  ImGui::PopItemWidth();
+  ImGui::EndGroup();
+  ImGui::SetCursorPos({ImGui::GetWindowWidth() - cancel - px(12), (ImGui::GetWindowHeight() - px(28)) / 2});
+  if (ImGui::Button("Cancel", {cancel, px(28)})) commands.cancel(job.id);
+}
+
+}  // namespace
+
+void draw_top_bar(ActionContext context) {
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(12), px(6)});
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, {1, 1});
+  ImGui::PushStyleColor(ImGuiCol_MenuBarBg, colors().panel);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, colors().panel);
+  if (ImGui::BeginViewportSideBar("top bar", ImGui::GetMainViewport(), ImGuiDir_Up, px(48),
+                                  ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoSavedSettings |
+                                      ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoNavFocus)) {
+    ImGui::SetCursorPosY((ImGui::GetWindowHeight() - ImGui::GetFrameHeight()) / 2);
+    tool("\u21a9", "edit.undo", context);
+    tool("\u21aa", "edit.redo", context);
+    ImGui::SameLine(0, px(20));
+    ImGui::SetCursorPosY(px(8));
+    draw_summary(context.session, context.ui);
+    if (const JobView* job = context.session.running_job()) {
+      draw_running(*job, context.commands);
+    } else {
+      const Action* convert = find_action("plan.convert");
+      const float width = px(112);
+      ImGui::SetCursorPos({ImGui::GetWindowWidth() - width - px(12), (ImGui::GetWindowHeight() - px(30)) / 2});
+      ImGui::BeginDisabled(!convert->enabled(context));
+      if (primary_button("Convert", {width, px(30)})) convert->run(context);
+      ImGui::EndDisabled();
+      explain("Carry out the plan, layer by layer (Ctrl+Enter). Undo takes it back.");
+    }
+  }
+  ImGui::End();
+  ImGui::PopStyleColor(2);
+  ImGui::PopStyleVar(2);
+}
+
+}  // namespace lathe

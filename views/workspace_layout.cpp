@@ -1,0 +1,107 @@
+#include "views/workspace_layout.h"
+
+#include <imgui_internal.h>
+
+#include <algorithm>
+#include <array>
+
+#include "views/theme.h"
+
+namespace lathe {
+namespace {
+
+// Part of every window's id: a layout saved by an older arrangement of views is left alone instead of half used.
+constexpr int kLayoutVersion = 1;
+
+ImGuiID dockspace_id(Workspace workspace) {
+  return ImHashStr(format("lathe %s %d", name_of(workspace), kLayoutVersion).c_str());
+}
+
+using Nodes = std::array<ImGuiID, 8>;
+ImGuiID& node(Nodes& nodes, Place place) { return nodes[static_cast<std::size_t>(place)]; }
+
+bool uses(const std::vector<std::unique_ptr<View>>& views, Workspace workspace, Place place) {
+  return std::ranges::any_of(views, [&](const std::unique_ptr<View>& view) {
+    return view->info().places[static_cast<std::size_t>(workspace)] == place;
+  });
+}
+
+/// Widths are given in unscaled pixels and become shares of the window that the layout is built for.
+float share_of(float pixels, float whole) { return std::clamp(px(pixels) / std::max(1.0F, whole), 0.12F, 0.45F); }
+
+Nodes split(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<View>>& views, ImVec2 size) {
+  Nodes nodes{};
+  ImGuiID center = root;
+  const bool design = workspace == Workspace::Design;
+  node(nodes, Place::Left) =
+      ImGui::DockBuilderSplitNode(center, ImGuiDir_Left, share_of(design ? 380 : 264, size.x), nullptr, &center);
+  const float rest = size.x * (1 - share_of(design ? 380 : 264, size.x));
+  ImGuiID right = 0;
+  if (uses(views, workspace, Place::Right)) {
+    right = ImGui::DockBuilderSplitNode(center, ImGuiDir_Right, share_of(320, rest), nullptr, &center);
+    if (uses(views, workspace, Place::RightBelow))
+      node(nodes, Place::RightBelow) = ImGui::DockBuilderSplitNode(right, ImGuiDir_Down, 0.4F, nullptr, &right);
+    node(nodes, Place::Right) = right;
+  }
+  node(nodes, Place::Bottom) =
+      ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, share_of(128, size.y), nullptr, &center);
+  if (uses(views, workspace, Place::CenterBelow))
+    node(nodes, Place::CenterBelow) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, 0.5F, nullptr, &center);
+  node(nodes, Place::Center) = center;
+  return nodes;
+}
+
+void build(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<View>>& views) {
+  const ImVec2 size = ImGui::GetMainViewport()->WorkSize;
+  ImGui::DockBuilderRemoveNode(root);
+  ImGui::DockBuilderAddNode(root, static_cast<int>(ImGuiDockNodeFlags_DockSpace));
+  ImGui::DockBuilderSetNodeSize(root, size);
+  Nodes nodes = split(root, workspace, views, size);
+  std::array<bool, 8> filled{};
+  for (const std::unique_ptr<View>& view : views) {
+    const Place place = view->info().places[static_cast<std::size_t>(workspace)];
+    if (place == Place::None) continue;
+    const ShortText name = window_name(view->info(), workspace);
+    ImGui::DockBuilderDockWindow(name.c_str(), node(nodes, place));
+    // The first view of each place is the tab in front.
+    ImGuiDockNode* dock = ImGui::DockBuilderGetNode(node(nodes, place));
+    if (!filled[static_cast<std::size_t>(place)] && dock != nullptr) {
+      dock->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(name.c_str()));
+      filled[static_cast<std::size_t>(place)] = true;
+    }
+  }
+  ImGui::DockBuilderFinish(root);
+}
+
+}  // namespace
+
+ShortText window_name(const View::Info& info, Workspace workspace) {
+  return format("%s###%s.%s.%d", info.title, info.id, name_of(workspace), kLayoutVersion);
+}
+
+void submit_dockspaces(Workspace workspace, const std::vector<std::unique_ptr<View>>& views, bool reset) {
+  const ImGuiViewport* viewport = ImGui::GetMainViewport();
+  ImGui::SetNextWindowPos(viewport->WorkPos);
+  ImGui::SetNextWindowSize(viewport->WorkSize);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(4), px(4)});
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, colors().background);
+  ImGui::Begin("workspaces", nullptr,
+               ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
+                   ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoNavFocus |
+                   ImGuiWindowFlags_NoSavedSettings);
+  ImGui::PopStyleColor();
+  ImGui::PopStyleVar(3);
+  for (int i = 0; i < kNumWorkspaces; ++i) {
+    const auto each = static_cast<Workspace>(i);
+    const ImGuiID root = dockspace_id(each);
+    const bool shown = each == workspace;
+    if ((shown && reset) || ImGui::DockBuilderGetNode(root) == nullptr) build(root, each, views);
+    const ImGuiDockNodeFlags flags = ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton;
+    ImGui::DockSpace(root, {0, 0}, flags | (shown ? 0 : ImGuiDockNodeFlags_KeepAliveOnly));
+  }
+  ImGui::End();
+}
+
+}  // namespace lathe
