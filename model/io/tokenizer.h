@@ -11,6 +11,8 @@
 
 namespace lathe {
 
+class Checkpoint;
+
 struct EncodeOptions {
   bool add_special_tokens = true;  ///< put the ids around the text that the post-processor names (Llama-3: a bos)
 };
@@ -85,15 +87,19 @@ class Tokenizer {
   /// What to write beside saved weights: the bytes it was read from; for GGUF, an equivalent tokenizer.json.
   const TokenizerFiles& files() const;
 
+  struct Parts;  ///< tokenizer_parts.h
+  explicit Tokenizer(std::shared_ptr<const Parts> parts);
+
  private:
   friend class StreamDecoder;
-  struct Parts;
-  explicit Tokenizer(std::shared_ptr<const Parts> parts);
   std::shared_ptr<const Parts> parts_;
 };
 
-/// The tokenizer of a model: a Hugging Face folder, a `.gguf` file, or a weight file beside a tokenizer.json.
+/// The tokenizer of an open model: of a GGUF file its own, else that of the folder.
 /// Throws Error as the functions above do.
+Tokenizer load_tokenizer(const Checkpoint& checkpoint);
+
+/// The same by path: a Hugging Face folder (its weights are not looked at), a `.gguf`, or any model that opens.
 Tokenizer load_tokenizer(const std::filesystem::path& model);
 
 /// Turns ids that arrive one by one into text without ever cutting a character.
