@@ -44,7 +44,8 @@ class GgufCursor {
   /// How many of something follow, each of which takes at least `min_bytes`: bounds what is allocated for them.
   std::uint64_t take_count(std::string_view what, std::uint64_t min_bytes) {
     const auto count = take<std::uint64_t>(what);
-    if (count > remaining() / min_bytes) fail(count, " ", what, " cannot fit in the ", remaining(), " bytes left");
+    if (count > remaining() / min_bytes)
+      fail(count, " ", what, " cannot fit in the ", remaining(), " bytes left; the file is cut off or broken");
     return count;
   }
 
