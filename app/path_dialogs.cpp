@@ -34,8 +34,8 @@ void PathDialogs::ask(PathFor purpose, Answer answer) {
           Open{file("Open a model", {"Models", "*.gguf *.safetensors", "All files", "*"}), std::move(answer)});
       return;
     case PathFor::OpenPlan:
-      open_ = std::make_unique<Open>(
-          Open{file("Open a plan", {"Plans", "*.json", "All files", "*"}), std::move(answer)});
+      open_ =
+          std::make_unique<Open>(Open{file("Open a plan", {"Plans", "*.json", "All files", "*"}), std::move(answer)});
       return;
     case PathFor::TrainingText:
     case PathFor::CalibrationText:

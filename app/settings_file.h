@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "views/ui_state.h"
 
@@ -9,6 +10,9 @@ namespace lathe {
 
 /// Where settings and layout are kept: $XDG_CONFIG_HOME/lathe, else ~/.config/lathe.
 std::filesystem::path config_folder();
+
+/// Where fonts are looked for.
+inline const std::vector<std::string> kFontFolders{"/usr/share/fonts", "/usr/local/share/fonts"};
 
 /// What the user chose the last time; defaults where there is nothing or it cannot be read.
 Settings load_settings();

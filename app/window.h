@@ -1,21 +1,14 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "app/picture.h"
 #include "views/commands.h"
 
 struct GLFWwindow;
 
 namespace lathe {
-
-/// Pixels read back from the screen: RGBA, rows from the top.
-struct Picture {
-  int width = 0;
-  int height = 0;
-  std::vector<std::uint8_t> rgba;
-};
 
 struct WindowOptions {
   std::string title = "Lathe";

@@ -139,8 +139,10 @@ void Worker::run_job(Engine& engine, const Queued& queued) {
     ended.message = error.what();
   }
   ended.seconds = seconds_since(start);
-  if (!quiet) return send({.job = id, .what = std::move(ended)});
-  if (ended.outcome == JobOutcome::Failed) send({.job = 0, .what = LogLine{LogLevel::Warning, ended.message}});
+  if (quiet && ended.outcome == JobOutcome::Failed) {
+    send({.job = 0, .what = LogLine{LogLevel::Warning, ended.message}});
+  }
+  send({.job = id, .what = std::move(ended)});
 }
 
 void Worker::send(Event event) {

@@ -26,6 +26,8 @@ void add_common_options(CLI::App& app, CliOptions& options) {
 }
 
 void add_commands(CLI::App& app, const CliOptions& options) {
+  add_open(app, options);
+  add_tour(app, options);
   add_info(app, options);
   add_tokenize(app, options);
   add_detokenize(app, options);
@@ -36,6 +38,7 @@ void add_commands(CLI::App& app, const CliOptions& options) {
   add_recipes(app, options);
   add_methods(app, options);
   add_devices(app, options);
+  add_bench(app, options);
 }
 
 }  // namespace
@@ -60,6 +63,7 @@ int run_cli(int argc, char** argv) {
   add_commands(app, options);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) open_studio(options);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? 0 : kWrongUsage;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/worker.h"
 
@@ -25,6 +26,9 @@ class Client {
   /// Posts the command and waits for its end; `on_event` sees each of its events.
   /// Throws Error with the job's message if it failed, Cancelled if it was stopped.
   void run(Command command, const std::function<void(const Event&)>& on_event = {});
+
+  /// The newest pictures, as the worker gives them.
+  std::vector<Snapshot> pictures() { return worker_.pictures(); }
 
   /// OpenModel with the options' device and dtype. Returns what was opened.
   ModelInfo open(const std::string& model);

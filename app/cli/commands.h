@@ -10,6 +10,11 @@ namespace lathe {
 // One function a command, in a file of its name: it describes the command's arguments and what running it does.
 // `options` are filled when a command runs; they outlive the parser.
 
+/// The studio; it is also what runs when no command is given. In a build without a window, and with no display, it says
+/// so and runs the tour.
+void add_open(CLI::App& app, const CliOptions& options);
+void add_tour(CLI::App& app, const CliOptions& options);
+void add_bench(CLI::App& app, const CliOptions& options);
 void add_info(CLI::App& app, const CliOptions& options);
 void add_tokenize(CLI::App& app, const CliOptions& options);
 void add_detokenize(CLI::App& app, const CliOptions& options);
@@ -20,6 +25,11 @@ void add_train(CLI::App& app, const CliOptions& options);
 void add_recipes(CLI::App& app, const CliOptions& options);
 void add_methods(CLI::App& app, const CliOptions& options);
 void add_devices(CLI::App& app, const CliOptions& options);
+
+/// Starts the studio without arguments.
+void open_studio(const CliOptions& options);
+/// Open, convert, heal, generate on the default model, with figures and a report in `folder`.
+void run_tour(const CliOptions& options, const std::string& folder);
 
 /// One line on stdout. Bytes that are not UTF-8 (from file names) become U+FFFD.
 void print_json(const nlohmann::json& json);

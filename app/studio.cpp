@@ -1,0 +1,179 @@
+#include "app/studio.h"
+
+#include <imgui.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "app/assets.h"
+#include "app/settings_file.h"
+#include "app/torch_engine.h"
+#include "converters/recipes.h"
+#include "model/io/atomic_file.h"
+#include "model/io/json_file.h"
+#include "views/actions.h"
+
+namespace lathe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kFramesAfterInput = 3;  // hover and layout settle over a few frames
+
+}  // namespace
+
+Studio::Studio(const StudioOptions& options)
+    : options_(options),
+      window_({.title = "Lathe", .width = options.width, .height = options.height}),
+      worker_([threads = options.threads] { return make_torch_engine({.threads = threads}); }, &Window::wake) {
+  ui_.settings = load_settings();
+  saved_settings_ = ui_.settings;
+  const std::string layout = load_layout();
+  if (!layout.empty()) ImGui::LoadIniSettingsFromMemory(layout.data(), layout.size());
+  for (const std::string& missing : load_fonts(kFontFolders)) session_.log.push_back({LogLevel::Warning, missing});
+  or_notice([this] { ui_.recipes = list_recipes(assets_folder() / "recipes"); });
+  if (!options.script.empty()) script_ = Script::read(options.script);
+  if (!options.model.empty()) open_model({session_, ui_, commands_}, options.model);
+}
+
+void Studio::run() {
+  while (!quit_) {
+    if (window_.wait(seconds_to_sleep())) frames_to_draw_ = kFramesAfterInput;
+    if (wants_frames(session_, ui_, commands_) || script_) frames_to_draw_ = std::max(frames_to_draw_, 1);
+    if (frames_to_draw_ == 0 && !ImGui::GetIO().WantTextInput) continue;
+    frames_to_draw_ = std::max(0, frames_to_draw_ - 1);
+    frame();
+  }
+  or_notice([this] { keep_settings(); });
+}
+
+double Studio::seconds_to_sleep() const {
+  if (frames_to_draw_ > 0 || script_) return 0.0;
+  return wants_frames(session_, ui_, commands_) || dialogs_.is_open() ? 1.0 / 60.0 : 0.5;
+}
+
+void Studio::frame() {
+  take_news();
+  take_dropped();
+  dialogs_.poll();
+  ui_.display_scale = window_.display_scale();
+  window_.begin_frame();
+  const auto start = Clock::now();
+  if (script_) script_->play({session_, ui_, commands_});
+  shell_.draw(session_, ui_, commands_);
+  ui_.frame_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  window_.render();
+  save_screenshot();
+  do_requests();
+  window_.present();
+  post_commands();
+  quit_if_asked();
+  or_notice([this] { keep_settings(); });
+}
+
+void Studio::take_news() {
+  for (const Event& event : worker_.events()) reduce(session_, event);
+  for (const Snapshot& picture : worker_.pictures()) reduce(session_, picture);
+}
+
+void Studio::post_commands() {
+  for (Command& command : commands_.take_posted()) {
+    if (auto* open = std::get_if<OpenModel>(&command.what)) {
+      if (open->device == "auto") open->device = options_.device;
+      if (open->dtype == "auto") open->dtype = options_.dtype;
+    }
+    reduce(session_, command);
+    worker_.post(std::move(command));
+  }
+}
+
+void Studio::take_dropped() {
+  for (const std::string& path : window_.take_dropped_paths()) {
+    const bool is_plan = std::filesystem::path(path).extension() == ".json";
+    take_path(is_plan ? PathFor::OpenPlan : PathFor::OpenModelFolder, path);
+  }
+}
+
+void Studio::take_path(PathFor purpose, const std::string& path) {
+  const ActionContext context{session_, ui_, commands_};
+  switch (purpose) {
+    case PathFor::OpenModelFile:
+    case PathFor::OpenModelFolder:
+      return open_model(context, path);
+    case PathFor::OpenPlan:
+      return or_notice([&] {
+        load_recipe(context, {std::filesystem::path(path).stem().string(), path, load_plan(path, "")});
+      });
+    case PathFor::SaveModel:
+      commands_.post(SaveModel{path});
+      return;
+    case PathFor::TrainingText:
+      ui_.train.text = path;
+      return;
+    case PathFor::CalibrationText: {
+      ConversionPlan plan = ui_.plan.plan();
+      plan.calibration.text = path;
+      return ui_.plan.edit("Calibration text", std::move(plan));
+    }
+  }
+}
+
+void Studio::do_requests() {
+  for (Request& request : commands_.take_requests()) {
+    or_notice([&] {
+      if (const auto* ask = std::get_if<AskPath>(&request)) {
+        dialogs_.ask(ask->purpose,
+                     [this, purpose = ask->purpose](const std::string& path) { take_path(purpose, path); });
+      } else if (auto* save = std::get_if<SaveFile>(&request)) {
+        dialogs_.ask_save(save->suggestion, [this, content = std::move(save->content)](const std::string& path) {
+          or_notice([&] { write_file(path, content); });
+        });
+      } else if (const auto* picture = std::get_if<SavePicture>(&request)) {
+        save_picture(*picture);
+      } else {
+        quit_ = true;
+      }
+    });
+  }
+}
+
+void Studio::save_picture(const SavePicture& request) {
+  Picture picture = window_.read_pixels(request.rect);
+  if (request.to_clipboard) return copy_picture(picture);
+  dialogs_.ask_save(request.suggestion, [this, picture = std::move(picture)](const std::string& path) {
+    or_notice([&] { write_file(path, png_of(picture)); });
+  });
+}
+
+void Studio::save_screenshot() {
+  const std::string path = script_ ? script_->take_screenshot() : std::string();
+  if (!path.empty()) write_file(path, png_of(window_.read_pixels(window_.whole())));
+  if (script_ && script_->is_done()) quit_ = true;
+}
+
+void Studio::keep_settings() {
+  if (!(ui_.settings == saved_settings_)) {
+    save_settings(ui_.settings);
+    saved_settings_ = ui_.settings;
+  }
+  if (ImGuiIO& io = ImGui::GetIO(); std::exchange(io.WantSaveIniSettings, false)) {
+    save_layout(ImGui::SaveIniSettingsToMemory());
+  }
+}
+
+void Studio::quit_if_asked() {
+  if (!window_.close_requested()) return;
+  window_.refuse_close();
+  run_action("app.quit", {session_, ui_, commands_});
+}
+
+template <typename What>
+void Studio::or_notice(What what) {
+  try {
+    what();
+  } catch (const Error& error) {
+    ui_.notice = error.what();
+  }
+}
+
+}  // namespace lathe
