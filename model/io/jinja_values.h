@@ -1,0 +1,52 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lathe::jinja {
+
+using Json = nlohmann::ordered_json;
+
+/// A value of Python as far as chat templates need it; nullopt is Jinja's "undefined".
+using Value = std::optional<Json>;
+
+/// What stands behind a filter, method or function: values by place and by name.
+struct Arguments {
+  std::vector<Value> values;
+  std::vector<std::pair<std::string, Value>> named;
+
+  /// The argument at `place` or of that name; nullopt if it was not given.
+  Value get(std::size_t place, const std::string& name) const;
+};
+
+// All functions here throw Error that says what is not supported.
+
+bool is_true(const Value& value);
+
+/// What printing a value writes.
+std::string to_text(const Value& value);
+
+/// + - * / // % ~ == != < <= > >=
+Value binary(const std::string& op, const Value& left, const Value& right);
+
+/// The "in" of Python.
+bool contains(const Value& container, const Value& item);
+
+/// object[index]; undefined if there is no such item.
+Value item(const Value& object, const Value& index);
+
+/// object[begin:end:step] of a list.
+Value slice(const Value& object, const Value& begin, const Value& end, const Value& step);
+
+/// value | name(arguments)
+Value filter(const std::string& name, const Value& value, const Arguments& arguments);
+
+/// value is name
+bool test(const std::string& name, const Value& value);
+
+/// object.name(arguments)
+Value method(const std::string& name, const Value& object, const Arguments& arguments);
+
+}  // namespace lathe::jinja
