@@ -57,7 +57,7 @@ std::int64_t interleaved_heads(const std::string& name, const nlohmann::json& co
 void check_heads(const TensorEntry& entry, const GgufFile& file) {
   if (entry.interleaved_heads == 0) return;
   const std::int64_t rows = entry.shape.empty() ? 0 : entry.shape.front();
-  check(entry.interleaved_heads > 0 && rows % (2 * entry.interleaved_heads) == 0 && entry.shape.size() <= 2,
+  check(entry.interleaved_heads > 0 && rows > 0 && rows % (2 * entry.interleaved_heads) == 0 && entry.shape.size() <= 2,
         "[gguf] tensor \"", entry.name, "\" ", shape_text(entry.shape), " does not divide into ",
         entry.interleaved_heads, " heads of pairs; file: ", file.path().string());
 }
