@@ -31,10 +31,10 @@ target_include_directories(torch::cpu SYSTEM INTERFACE "${LATHE_TORCH_INCLUDE}"
                            "${LATHE_TORCH_INCLUDE}/torch/csrc/api/include")
 target_compile_definitions(torch::cpu INTERFACE AT_PER_OPERATOR_HEADERS)
 # at::parallel_for is a template over OpenMP. libgomp is the one that LibTorch brings: one thread pool, not two.
-target_compile_options(torch::cpu INTERFACE -fopenmp)
+target_compile_options(torch::cpu INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_options(torch::cpu INTERFACE -fopenmp)
 
-# A library over LibTorch; all of them and their tests share one precompiled header, built with lathe_nn.
+# A library over LibTorch; all of them and their tests share one precompiled header, built with the first.
 function(lathe_torch_library name)
   lathe_library(${name} ${ARGN})
   target_link_libraries(${name} PUBLIC torch::cpu)
@@ -45,8 +45,8 @@ function(lathe_share_pch target)
   if(NOT LATHE_PCH)
     return()
   endif()
-  if(TARGET lathe_nn AND NOT target STREQUAL "lathe_nn")
-    target_precompile_headers(${target} REUSE_FROM lathe_nn)
+  if(NOT target STREQUAL "lathe_cuda")
+    target_precompile_headers(${target} REUSE_FROM lathe_cuda)
   else()
     target_precompile_headers(${target} PRIVATE <ATen/core/Tensor.h> <algorithm> <chrono> <cmath> <cstdint>
                               <filesystem> <functional> <map> <memory> <optional> <span> <sstream> <string>

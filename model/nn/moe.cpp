@@ -2,15 +2,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_grouped_mm.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 
+#include "model/cuda/group_by_expert.h"
 #include "model/nn/attention.h"
 #include "model/nn/feed_forward.h"
 
@@ -26,20 +25,6 @@ constexpr std::int64_t kMostGatheredPairs = 16;
 at::Tensor swiglu(const at::Tensor& gate_up) {
   const std::int64_t width = gate_up.size(-1) / 2;
   return at::silu(gate_up.narrow(-1, 0, width)) * gate_up.narrow(-1, width, width);
-}
-
-// Pairs sorted by expert: pair i is of token tokens_M[i]; expert e has the pairs [ends_E[e - 1], ends_E[e]).
-struct Groups {
-  at::Tensor order_M;
-  at::Tensor tokens_M;
-  at::Tensor ends_E;
-};
-
-Groups sort_by_expert(const at::Tensor& choice_NK, std::int64_t num_experts) {
-  const at::Tensor experts_M = choice_NK.reshape({-1});
-  const at::Tensor order_M = experts_M.argsort(/*stable=*/true);
-  const at::Tensor ends_E = experts_M.bincount({}, num_experts).cumsum(0).to(at::kInt);
-  return {.order_M = order_M, .tokens_M = order_M.floor_divide(choice_NK.size(1)), .ends_E = ends_E};
 }
 
 // The grouped operator needs rows of whole 16-byte words.
@@ -67,13 +52,12 @@ at::Tensor grouped_linear(const at::Tensor& x_MI, const at::Tensor& weights_EOI,
 }
 
 at::Tensor run_grouped(const MoeFeedForward& weights, const at::Tensor& x_ND, const Routing& routing) {
-  const Groups groups = sort_by_expert(routing.choice_NK, weights.router_ED.size(0));
-  const at::Tensor x_MD = x_ND.index_select(0, groups.tokens_M);
+  const ExpertGroups groups = group_by_expert(routing.choice_NK.reshape({-1}), weights.router_ED.size(0));
+  const at::Tensor x_MD = x_ND.index_select(0, groups.order_M.floor_divide(routing.choice_NK.size(1)));
   const at::Tensor hidden_MF = swiglu(grouped_linear(x_MD, weights.experts_gate_up_E2FD, groups.ends_E));
   const at::Tensor y_MD = grouped_linear(hidden_MF, weights.experts_down_EDF, groups.ends_E);
-  const at::Tensor place_M =
-      at::empty_like(groups.order_M).scatter_(0, groups.order_M, at::arange(y_MD.size(0), groups.order_M.options()));
-  const at::Tensor y_NKD = y_MD.index_select(0, place_M).view({x_ND.size(0), routing.choice_NK.size(1), x_ND.size(1)});
+  const at::Tensor y_MD_by_pair = y_MD.index_select(0, groups.place_M);
+  const at::Tensor y_NKD = y_MD_by_pair.view({x_ND.size(0), routing.choice_NK.size(1), x_ND.size(1)});
   return at::bmm(routing.weights_NK.unsqueeze(1).to(y_NKD.scalar_type()), y_NKD).squeeze(1);
 }
 
