@@ -46,7 +46,7 @@ TEST(Session, ANewTrainingRunStartsNewCurves) {
   EXPECT_TRUE(session.train.loss.empty());
 
   reduce(session, event(2, TrainStep{}));
-  reduce(session, Command{3, Train{.settings = {}, .resume = true}});
+  reduce(session, Command{3, Train{.settings = {}, .teacher = {}, .resume = true}});
   EXPECT_EQ(session.train.loss.size(), 1U);
 }
 
