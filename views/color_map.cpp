@@ -58,7 +58,6 @@ ImU32 sample(const ColorMap& map, float t) {
 void add_plot_colormaps() {
   if (ImPlot::GetColormapIndex("cividis") != -1) return;
   ImPlot::AddColormap("cividis", cividis().data(), static_cast<int>(cividis().size()), false);
-  ImPlot::AddColormap("RdBu", red_blue().data(), static_cast<int>(red_blue().size()), false);
   std::array<ImU32, kOkabeIto.size()> categories{};
   std::transform(kOkabeIto.begin(), kOkabeIto.end(), categories.begin(), packed);
   ImPlot::AddColormap("Okabe-Ito", categories.data(), static_cast<int>(categories.size()), true);

@@ -20,7 +20,7 @@ ImU32 okabe_ito(int index);
 /// The colour of `t` in [0, 1]; values outside are clamped.
 ImU32 sample(const ColorMap& map, float t);
 
-/// Makes "cividis" and "RdBu" known to ImPlot, once per context.
+/// Makes "cividis" and "Okabe-Ito" known to ImPlot, once per context; it brings its own RdBu.
 void add_plot_colormaps();
 
 }  // namespace lathe

@@ -15,8 +15,8 @@ bool begin_modal(const char* title, UiState& ui, float width) {
   ImGui::SetNextWindowSize({px(width), 0});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(20), px(16)});
   bool open = true;
-  const bool shown = ImGui::BeginPopupModal(title, &open, ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize |
-                                                              ImGuiWindowFlags_NoSavedSettings);
+  const bool shown = ImGui::BeginPopupModal(
+      title, &open, ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoSavedSettings);
   ImGui::PopStyleVar();
   if (!open || (shown && ImGui::IsKeyPressed(ImGuiKey_Escape))) {
     ui.dialog = Dialog::None;
@@ -58,10 +58,12 @@ void draw_about(ActionContext context) {
   ImGui::PushFont(bold_font(), ImGui::GetStyle().FontSizeBase * 1.6F);
   ImGui::TextUnformatted("Lathe");
   ImGui::PopFont();
-  ImGui::TextWrapped("A studio that reshapes Llama checkpoints: attention into multi-head latent attention, MLPs into "
-                     "mixtures of experts, healed and measured.");
-  caption("Nothing is hidden: every number is measured or says that it is not. Nothing is lost: surgery is undoable. "
-          "Nothing waits: every long job can be cancelled.");
+  ImGui::TextWrapped(
+      "A studio that reshapes Llama checkpoints: attention into multi-head latent attention, MLPs into "
+      "mixtures of experts, healed and measured.");
+  caption(
+      "Nothing is hidden: every number is measured or says that it is not. Nothing is lost: surgery is undoable. "
+      "Nothing waits: every long job can be cancelled.");
   ImGui::Dummy({0, px(4)});
   if (primary_button("Take the tour")) {
     context.ui.tour_step = 0;
@@ -147,12 +149,18 @@ void draw_failure(const JobView& job, float& y, UiState& ui) {
 
 void draw_dialogs(ActionContext context) {
   switch (context.ui.dialog) {
-    case Dialog::None: return;
-    case Dialog::Palette: return draw_command_palette(context);
-    case Dialog::Shortcuts: return draw_shortcuts(context);
-    case Dialog::About: return draw_about(context);
-    case Dialog::Preferences: return draw_preferences(context);
-    case Dialog::ConfirmQuit: return draw_confirm_quit(context);
+    case Dialog::None:
+      return;
+    case Dialog::Palette:
+      return draw_command_palette(context);
+    case Dialog::Shortcuts:
+      return draw_shortcuts(context);
+    case Dialog::About:
+      return draw_about(context);
+    case Dialog::Preferences:
+      return draw_preferences(context);
+    case Dialog::ConfirmQuit:
+      return draw_confirm_quit(context);
   }
 }
 

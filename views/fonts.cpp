@@ -49,12 +49,14 @@ ImFont* font(int index) {
 std::vector<std::string> load_fonts(std::span<const std::string> folders) {
   struct Wanted {
     const char* name;
+    float size_scale;  // so that letters of all fonts are as high as Inter's
     std::initializer_list<const char*> files;
   };
   const Wanted wanted[] = {
-      {"Inter", {"opentype/inter/Inter-Regular.otf", "inter/Inter-Regular.otf", "Inter-Regular.otf"}},
-      {"Inter bold", {"opentype/inter/Inter-SemiBold.otf", "inter/Inter-SemiBold.otf", "Inter-SemiBold.otf"}},
+      {"Inter", 1.0F, {"opentype/inter/Inter-Regular.otf", "inter/Inter-Regular.otf", "Inter-Regular.otf"}},
+      {"Inter bold", 1.0F, {"opentype/inter/Inter-SemiBold.otf", "inter/Inter-SemiBold.otf", "Inter-SemiBold.otf"}},
       {"JetBrains Mono",
+       1.07F,
        {"truetype/jetbrains-mono/JetBrainsMono-Regular.ttf", "jetbrains-mono/JetBrainsMono-Regular.ttf",
         "JetBrainsMono-Regular.ttf"}}};
   std::vector<std::string> missing;
@@ -67,7 +69,9 @@ std::vector<std::string> load_fonts(std::span<const std::string> folders) {
                         " not found, a plain one stands in; install fonts-inter and fonts-jetbrains-mono");
       atlas->AddFontDefault();
     } else {
-      atlas->AddFontFromFileTTF(path.c_str());
+      ImFontConfig config;
+      config.ExtraSizeScale = want.size_scale;
+      atlas->AddFontFromFileTTF(path.c_str(), 0.0F, &config);
     }
     merge_fallbacks(folders);
   }

@@ -7,9 +7,7 @@ namespace lathe {
 /// Every job with its bar, speed, time left and Cancel; the newest first.
 class JobsView : public View {
  public:
-  Info info() const override {
-    return {"jobs", "Jobs", {Place::Bottom, Place::Bottom, Place::Bottom, Place::Bottom}};
-  }
+  Info info() const override { return {"jobs", "Jobs", {Place::Bottom, Place::Bottom, Place::Bottom, Place::Bottom}}; }
   void draw(const Session& session, UiState& ui, Commands& commands) override;
 };
 

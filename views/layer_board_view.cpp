@@ -49,7 +49,8 @@ void LayerBoardView::draw(const Session& session, UiState& ui, Commands& command
   const ImVec2 space = ImGui::GetContentRegionAvail();
   const float rows = space.y - ImGui::GetFrameHeight() - ImGui::GetTextLineHeight() - px(20);
   Geometry geometry{.number_width = px(32), .cell_width = 0, .row_height = 0, .gap = px(4)};
-  geometry.row_height = std::clamp(std::floor(rows / layers), px(kLowestRow), px(kHighestRow));
+  geometry.row_height = std::clamp(rows / layers, px(kLowestRow), px(kHighestRow));
+  if (geometry.row_height > px(12)) geometry.row_height = std::floor(geometry.row_height);
   geometry.cell_width = std::max(px(20), (space.x - geometry.number_width - geometry.gap) / 2);
   draw_header(geometry, ui);
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0, 0});
@@ -69,11 +70,12 @@ void LayerBoardView::draw_header(const Geometry& geometry, UiState& ui) const {
   if (segmented("bar", {"Parameters", "Cache"}, bar)) ui.settings.board_bar = static_cast<BoardBar>(bar);
   ImGui::SameLine();
   ImGui::PushStyleColor(ImGuiCol_Text, colors().faint);
-  text_right("M: MLA   E: MoE");
+  text_right("?");
   ImGui::PopStyleColor();
   explain(
       "The bar of a cell is its share of the parameters or of the bytes cached per token, exact. Click selects, Shift "
-      "extends, Ctrl adds, dragging plans every cell that it crosses. Striped: planned. Filled: converted. The "
+      "extends, Ctrl adds, dragging plans every cell that it crosses, M and E turn the selection into MLA and MoE. "
+      "Striped: planned. Filled: converted. The "
       "stripe at the right end is the measured relative error, dark for small.");
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
   const float x = ImGui::GetCursorPosX();

@@ -52,12 +52,14 @@ void draw_recipes(ActionContext context) {
 
 bool is_checked(const Action& action, const UiState& ui) {
   for (int i = 0; i < kNumWorkspaces; ++i) {
-    if (same(action.title, name_of(static_cast<Workspace>(i)))) return ui.settings.workspace == static_cast<Workspace>(i);
+    if (same(action.title, name_of(static_cast<Workspace>(i))))
+      return ui.settings.workspace == static_cast<Workspace>(i);
   }
   return false;
 }
 
 void draw_menu(const char* menu, ActionContext context) {
+  // Menus open at the padding of the bar, their items at the normal one.
   if (!ImGui::BeginMenu(menu)) return;
   for (const Action& action : actions()) {
     if (!same(action.menu, menu)) continue;
@@ -104,7 +106,8 @@ float workspace_tabs_width() {
 void draw_model(const Session& session) {
   if (!session.model) return;
   const ModelInfo& model = *session.model;
-  const std::string text = model.name + (model.saved ? "" : " \u25cf") + "   " + model.device + " \u00b7 " + model.dtype;
+  const std::string text =
+      model.name + (model.saved ? "" : " \u25cf") + "   " + model.device + " \u00b7 " + model.dtype;
   const float width = ImGui::CalcTextSize(text.c_str()).x + px(8);
   const float space = ImGui::GetContentRegionAvail().x;
   if (space < px(60)) return;
@@ -122,6 +125,7 @@ void draw_model(const Session& session) {
 
 void draw_menu_bar(ActionContext context) {
   ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, {px(8), px(7)});
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0);
   if (ImGui::BeginMainMenuBar()) {
     for (const char* menu : {"File", "Edit", "View", "Model", "Run", "Help"}) draw_menu(menu, context);
     const float centered = (ImGui::GetWindowWidth() - workspace_tabs_width()) / 2;
@@ -130,7 +134,7 @@ void draw_menu_bar(ActionContext context) {
     draw_model(context.session);
     ImGui::EndMainMenuBar();
   }
-  ImGui::PopStyleVar();
+  ImGui::PopStyleVar(2);
 }
 
 }  // namespace lathe

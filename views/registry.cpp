@@ -1,6 +1,15 @@
+#include "views/attention_view.h"
+#include "views/generate_view.h"
+#include "views/inspector_view.h"
 #include "views/jobs_view.h"
+#include "views/latent_view.h"
 #include "views/layer_board_view.h"
 #include "views/log_view.h"
+#include "views/loss_view.h"
+#include "views/plan_view.h"
+#include "views/receipt_view.h"
+#include "views/router_view.h"
+#include "views/train_view.h"
 #include "views/view.h"
 
 namespace lathe {
@@ -15,6 +24,9 @@ std::vector<std::unique_ptr<View>> list() {
 
 }  // namespace
 
-std::vector<std::unique_ptr<View>> make_views() { return list<LayerBoardView, JobsView, LogView>(); }
+std::vector<std::unique_ptr<View>> make_views() {
+  return list<LayerBoardView, PlanView, LossView, GenerateView, AttentionView, RouterView, ReceiptView, LatentView,
+              TrainView, InspectorView, SamplingView, JobsView, LogView>();
+}
 
 }  // namespace lathe

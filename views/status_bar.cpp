@@ -42,6 +42,8 @@ void draw_right(const Session& session, const UiState& ui) {
 void draw_status_bar(const Session& session, const UiState& ui) {
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(12), px(4)});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, {1, 1});
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0);
   ImGui::PushStyleColor(ImGuiCol_WindowBg, colors().background);
   if (ImGui::BeginViewportSideBar("status bar", ImGui::GetMainViewport(), ImGuiDir_Down, px(26),
                                   ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoSavedSettings |
@@ -60,7 +62,7 @@ void draw_status_bar(const Session& session, const UiState& ui) {
   }
   ImGui::End();
   ImGui::PopStyleColor();
-  ImGui::PopStyleVar(2);
+  ImGui::PopStyleVar(4);
 }
 
 }  // namespace lathe

@@ -9,7 +9,7 @@
 namespace lathe {
 namespace {
 
-constexpr float kFontSize = 15.0F;
+constexpr float kFontSize = 14.5F;
 
 constexpr ImVec4 rgb(unsigned hex, float alpha = 1.0F) {
   return {static_cast<float>(hex >> 16 & 0xFF) / 255.0F, static_cast<float>(hex >> 8 & 0xFF) / 255.0F,

@@ -11,13 +11,14 @@ namespace {
 /// Two lines: a small name above a value.
 void figure(const char* name, const char* value, const ImVec4& tint, const char* tooltip) {
   ImGui::BeginGroup();
-  const float y = ImGui::GetCursorPosY();
+  const float y = px(8);
+  ImGui::SetCursorPosY(y);
   ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 0.8F);
   ImGui::PushStyleColor(ImGuiCol_Text, colors().faint);
   ImGui::TextUnformatted(name);
   ImGui::PopStyleColor();
   ImGui::PopFont();
-  ImGui::SetCursorPosY(y + px(14));
+  ImGui::SetCursorPosY(y + px(15));
   ImGui::PushStyleColor(ImGuiCol_Text, tint);
   ImGui::TextUnformatted(value);
   ImGui::PopStyleColor();
@@ -69,8 +70,10 @@ void draw_plan(const UiState& ui, const ModelInfo& model) {
 
 /// What the last conversion did, from its receipt.
 void draw_receipt(const Receipt& receipt) {
-  figure("Converted", format("%lld MLA, %lld MoE", static_cast<long long>(receipt.plan.num_mla()),
-                             static_cast<long long>(receipt.plan.num_moe())).c_str(),
+  figure("Converted",
+         format("%lld MLA, %lld MoE", static_cast<long long>(receipt.plan.num_mla()),
+                static_cast<long long>(receipt.plan.num_moe()))
+             .c_str(),
          colors().text, "The last conversion of this model");
   const auto change = [](std::int64_t from, std::int64_t to) {
     return format_change(static_cast<double>(from), static_cast<double>(to));
@@ -100,8 +103,8 @@ void draw_summary(const Session& session, const UiState& ui) {
   } else {
     const Sizes& now = ui.prediction.before;
     figure("Parameters", format_count(now.params).c_str(), colors().text, "Exact, embeddings and norms included");
-    figure("KV cache", format("%s / token", format_bytes(now.kv_values_per_token * session.model->bytes_per_value)
-                                                .c_str()).c_str(),
+    figure("KV cache",
+           format("%s / token", format_bytes(now.kv_values_per_token * session.model->bytes_per_value).c_str()).c_str(),
            colors().text, "Exact: cached numbers per token times the bytes of the cache's type");
     figure("Plan", "nothing planned", colors().faint, "Select layers on the board and press M or E, or load a recipe");
   }
@@ -119,8 +122,8 @@ void draw_running(const JobView& job, Commands& commands) {
   const ShortText text = format("%s  %.0f %%", job.title.c_str(), 100.0 * static_cast<double>(fraction));
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float full = ImGui::CalcTextSize(text.c_str()).x;
-  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + bar, at.y + ImGui::GetTextLineHeight()},
-                            at.x + bar, text.c_str(), nullptr, full > bar ? nullptr : nullptr);
+  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + bar, at.y + ImGui::GetTextLineHeight()}, at.x + bar,
+                            text.c_str(), nullptr, full > bar ? nullptr : nullptr);
   ImDrawList* list = ImGui::GetWindowDrawList();
   const float y = at.y + ImGui::GetTextLineHeight() + px(4);
   list->AddRectFilled({at.x, y}, {at.x + bar, y + px(4)}, color(colors().field), px(2));
@@ -137,7 +140,8 @@ void draw_running(const JobView& job, Commands& commands) {
 void draw_top_bar(ActionContext context) {
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(12), px(6)});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, {1, 1});
-  ImGui::PushStyleColor(ImGuiCol_MenuBarBg, colors().panel);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0);
   ImGui::PushStyleColor(ImGuiCol_WindowBg, colors().panel);
   if (ImGui::BeginViewportSideBar("top bar", ImGui::GetMainViewport(), ImGuiDir_Up, px(48),
                                   ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoSavedSettings |
@@ -161,8 +165,8 @@ void draw_top_bar(ActionContext context) {
     }
   }
   ImGui::End();
-  ImGui::PopStyleColor(2);
-  ImGui::PopStyleVar(2);
+  ImGui::PopStyleColor();
+  ImGui::PopStyleVar(4);
 }
 
 }  // namespace lathe

@@ -42,11 +42,16 @@ bool step_done(const ActionContext& context, int step) {
   const Session& session = context.session;
   const UiState& ui = context.ui;
   switch (step) {
-    case 0: return session.model.has_value() && !is_pending(session, ui.open_job);
-    case 1: return !ui.plan.plan().empty() || (session.model && session.model->differs_from_original);
-    case 2: return session.receipt.has_value() && !is_pending(session, ui.convert_job);
-    case 3: return !session.train.loss.empty() && !is_pending(session, ui.train_job);
-    default: return session.writing.result.has_value();
+    case 0:
+      return session.model.has_value() && !is_pending(session, ui.open_job);
+    case 1:
+      return !ui.plan.plan().empty() || (session.model && session.model->differs_from_original);
+    case 2:
+      return session.receipt.has_value() && !is_pending(session, ui.convert_job);
+    case 3:
+      return !session.train.loss.empty() && !is_pending(session, ui.train_job);
+    default:
+      return session.writing.result.has_value();
   }
 }
 
@@ -78,7 +83,8 @@ void draw_dots(int step) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   for (int i = 0; i < kTourSteps; ++i) {
     const ImVec2 center = {at.x + px(5) + static_cast<float>(i) * px(16), at.y + px(6)};
-    list->AddCircleFilled(center, px(i == step ? 5 : 3.5F), color(i <= step ? colors().accent : colors().strong_border));
+    list->AddCircleFilled(center, px(i == step ? 5 : 3.5F),
+                          color(i <= step ? colors().accent : colors().strong_border));
   }
   ImGui::Dummy({px(16) * kTourSteps, px(14)});
 }

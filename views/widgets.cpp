@@ -49,8 +49,9 @@ bool empty_state(const char* sentence, const char* button) {
 }
 
 bool primary_button(const char* label, ImVec2 size) {
-  push_button_colors(colors().accent, 0.14F);
-  ImGui::PushStyleColor(ImGuiCol_Text, colors().on_accent);
+  const bool disabled = (ImGui::GetCurrentContext()->CurrentItemFlags & ImGuiItemFlags_Disabled) != 0;
+  push_button_colors(disabled ? colors().field : colors().accent, 0.14F);
+  ImGui::PushStyleColor(ImGuiCol_Text, disabled ? colors().text : colors().on_accent);
   ImGui::PushFont(bold_font(), 0);
   const bool pressed = ImGui::Button(label, size);
   ImGui::PopFont();

@@ -34,8 +34,8 @@ Nodes split(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr
   ImGuiID center = root;
   const bool design = workspace == Workspace::Design;
   node(nodes, Place::Left) =
-      ImGui::DockBuilderSplitNode(center, ImGuiDir_Left, share_of(design ? 380 : 264, size.x), nullptr, &center);
-  const float rest = size.x * (1 - share_of(design ? 380 : 264, size.x));
+      ImGui::DockBuilderSplitNode(center, ImGuiDir_Left, share_of(design ? 380 : 280, size.x), nullptr, &center);
+  const float rest = size.x * (1 - share_of(design ? 380 : 280, size.x));
   ImGuiID right = 0;
   if (uses(views, workspace, Place::Right)) {
     right = ImGui::DockBuilderSplitNode(center, ImGuiDir_Right, share_of(320, rest), nullptr, &center);
@@ -93,6 +93,7 @@ void submit_dockspaces(Workspace workspace, const std::vector<std::unique_ptr<Vi
                    ImGuiWindowFlags_NoSavedSettings);
   ImGui::PopStyleColor();
   ImGui::PopStyleVar(3);
+  ImGui::PushStyleColor(ImGuiCol_Separator, colors().background);
   for (int i = 0; i < kNumWorkspaces; ++i) {
     const auto each = static_cast<Workspace>(i);
     const ImGuiID root = dockspace_id(each);
@@ -101,6 +102,7 @@ void submit_dockspaces(Workspace workspace, const std::vector<std::unique_ptr<Vi
     const ImGuiDockNodeFlags flags = ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton;
     ImGui::DockSpace(root, {0, 0}, flags | (shown ? 0 : ImGuiDockNodeFlags_KeepAliveOnly));
   }
+  ImGui::PopStyleColor();
   ImGui::End();
 }
 

@@ -1,0 +1,147 @@
+#include "views/data_files.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace lathe {
+namespace {
+
+/// Appends printf's result.
+template <typename... Values>
+void add(std::string& out, const char* pattern, Values... values) {
+  char buffer[256];
+  const int length = std::snprintf(buffer, sizeof buffer, pattern, values...);
+  out.append(buffer, static_cast<std::size_t>(length));
+}
+
+double at(const Series& series, std::size_t i) { return i < series.size() ? static_cast<double>(series[i]) : 0.0; }
+
+long long number(std::int64_t value) { return static_cast<long long>(value); }
+
+const char* name_of(LayerPart part) { return part == LayerPart::Attention ? "attention" : "feed_forward"; }
+
+}  // namespace
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string train_csv(const TrainCurves& train) {
+  std::string out = "step,loss,next_token,balance,kl,lr,grad_norm,tokens_per_second,held_out\n";
+  std::size_t next = 0;
+  while (next < train.held_out.size() && train.held_out[next].step < 1) ++next;
+  for (std::size_t i = 0; i < train.loss.size(); ++i) {
+    add(out, "%zu,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", i + 1, at(train.loss, i), at(train.next_token, i),
+        at(train.balance, i), at(train.kl, i), at(train.lr, i), at(train.grad_norm, i), at(train.tokens_per_second, i));
+    if (next < train.held_out.size() && train.held_out[next].step == static_cast<std::int64_t>(i + 1))
+      add(out, "%.9g", train.held_out[next++].nll);
+    out += '\n';
+  }
+  return out;
+}
+
+std::string train_json(const TrainCurves& train) {
+  const auto list = [](const Series& series) {
+    const auto samples = series.samples();
+    return nlohmann::json(std::vector<float>(samples.begin(), samples.end()));
+  };
+  nlohmann::json held_out = nlohmann::json::array();
+  for (const HeldOut& held : train.held_out)
+    held_out.push_back({{"step", held.step}, {"nll", held.nll}, {"original", held.original}});
+  return nlohmann::json{{"steps", train.steps},
+                        {"loss", list(train.loss)},
+                        {"next_token", list(train.next_token)},
+                        {"balance", list(train.balance)},
+                        {"kl", list(train.kl)},
+                        {"lr", list(train.lr)},
+                        {"grad_norm", list(train.grad_norm)},
+                        {"tokens_per_second", list(train.tokens_per_second)},
+                        {"held_out", held_out},
+                        {"skipped", train.skipped}}
+      .dump(1);
+}
+
+std::string router_csv(const TrainCurves& train) {
+  std::string out = "step,layer,expert,load,entropy,max_violation,dead\n";
+  for (const auto& [layer, router] : train.routers) {
+    for (std::size_t step = 0; step < router.load.size(); ++step) {
+      for (std::size_t expert = 0; expert < router.load[step].size(); ++expert)
+        add(out, "%zu,%lld,%zu,%.9g,%.9g,%.9g,%.0f\n", step + 1, number(layer), expert,
+            static_cast<double>(router.load[step][expert]), at(router.entropy, step), at(router.max_violation, step),
+            at(router.dead, step));
+    }
+  }
+  return out;
+}
+
+std::string choices_csv(const RouterChoices& choices) {
+  std::string out = "position,token_id,token,rank,expert,weight\n";
+  const auto top_k = static_cast<std::size_t>(choices.top_k);
+  for (std::size_t i = 0; i < choices.tokens.size(); ++i) {
+    for (std::size_t k = 0; k < top_k && i * top_k + k < choices.experts.size(); ++k) {
+      add(out, "%zu,%lld,", i, number(choices.tokens[i].id));
+      out += csv_field(choices.tokens[i].text);
+      add(out, ",%zu,%d,%.9g\n", k + 1, choices.experts[i * top_k + k],
+          static_cast<double>(choices.weights[i * top_k + k]));
+    }
+  }
+  return out;
+}
+
+std::string spectra_csv(const std::vector<LayerReceipt>& layers) {
+  std::string out = "layer,index,eigenvalue,lost_energy,kept\n";
+  for (const LayerReceipt& layer : layers) {
+    double total = 0;
+    for (const float value : layer.spectrum.eigenvalues) total += static_cast<double>(value);
+    double left = total;
+    for (std::size_t i = 0; i < layer.spectrum.eigenvalues.size(); ++i) {
+      const double value = static_cast<double>(layer.spectrum.eigenvalues[i]);
+      left -= value;
+      add(out, "%lld,%zu,%.9g,%.9g,%d\n", number(layer.layer), i + 1, value,
+          total > 0 ? std::max(0.0, left / total) : 0.0, static_cast<std::int64_t>(i) < layer.spectrum.kept_rank);
+    }
+  }
+  return out;
+}
+
+std::string attention_csv(const AttentionMap& map) {
+  std::string out = "query,key,weight\n";
+  for (std::int64_t query = 0; query < map.side; ++query) {
+    for (std::int64_t key = 0; key <= query; ++key)
+      add(out, "%lld,%lld,%.9g\n", number(query * map.pool), number(key * map.pool),
+          static_cast<double>(map.weights[static_cast<std::size_t>(query * map.side + key)]));
+  }
+  return out;
+}
+
+std::string writing_csv(const Writing& writing) {
+  std::string out = "position,token_id,token,probability\n";
+  for (std::size_t i = 0; i < writing.tokens.size(); ++i) {
+    add(out, "%zu,%lld,", i, number(writing.tokens[i].token.id));
+    out += csv_field(writing.tokens[i].token.text);
+    add(out, ",%.9g\n", static_cast<double>(writing.tokens[i].probability));
+  }
+  return out;
+}
+
+std::string receipt_csv(const std::vector<LayerReceipt>& layers) {
+  std::string out = "layer,part,method,stage,relative_error,params_before,params_after,kv_before,kv_after,seconds\n";
+  for (const LayerReceipt& layer : layers) {
+    const auto row = [&](const std::string& stage, double error) {
+      add(out, "%lld,%s,", number(layer.layer), name_of(layer.part));
+      out += csv_field(layer.method) + "," + csv_field(stage);
+      add(out, ",%.9g,%lld,%lld,%lld,%lld,%.3f\n", error, number(layer.params_before), number(layer.params_after),
+          number(layer.kv_values_before), number(layer.kv_values_after), layer.seconds);
+    };
+    for (const StageCost& stage : layer.stages) row(stage.stage, stage.relative_error);
+    row("whole", layer.relative_error);
+  }
+  return out;
+}
+
+std::string receipt_text(const Receipt& receipt) { return receipt_to_json(receipt).dump(2) + "\n"; }
+
+}  // namespace lathe

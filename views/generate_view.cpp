@@ -1,0 +1,143 @@
+#include "views/generate_view.h"
+
+#include <algorithm>
+
+#include "views/actions.h"
+#include "views/data_files.h"
+#include "views/widgets.h"
+#include "views/writing_panel.h"
+
+namespace lathe {
+namespace {
+
+bool has_writing(const Writing& writing) { return !writing.tokens.empty() || writing.result.has_value(); }
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t start = 0;
+  while (start < text.size()) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    if (end > start) lines.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::size_t first_difference(const Writing& a, const Writing& b) {
+  const std::size_t shared = std::min(a.tokens.size(), b.tokens.size());
+  for (std::size_t i = 0; i < shared; ++i)
+    if (a.tokens[i].token.id != b.tokens[i].token.id) return i;
+  return shared;
+}
+
+void GenerateView::draw(const Session& session, UiState& ui, Commands& commands) {
+  if (!session.model) {
+    if (empty_state("Open a model and write with it: here its text streams in, token by token.", "Open the tiny model"))
+      open_model({session, ui, commands}, "tiny");
+    return;
+  }
+  draw_prompt(session, ui, commands);
+  draw_columns(session, ui, commands);
+}
+
+void GenerateView::draw_prompt(const Session& session, UiState& ui, Commands& commands) {
+  ActionContext context{session, ui, commands};
+  const float buttons = px(104);
+  const float height = ImGui::GetTextLineHeight() * 3 + px(10);
+  const float width = ImGui::GetContentRegionAvail().x - buttons - ImGui::GetStyle().ItemSpacing.x;
+  text_area("##prompt", ui.generate.prompt, {width, height});
+  const bool enter = ImGui::IsItemFocused() &&
+                     ImGui::IsKeyChordPressed(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_Enter));
+  const Action* write = find_action("generate.write");
+  if (enter && write->enabled(context)) write->run(context);
+  ImGui::SameLine();
+  ImGui::BeginGroup();
+  const JobView* job = find_job(session, ui.generate_job);
+  if (job != nullptr && job->running) {
+    if (ImGui::Button("Stop", {buttons, px(32)})) commands.cancel(job->id);
+  } else {
+    ImGui::BeginDisabled(!write->enabled(context));
+    if (primary_button("Write", {buttons, px(32)})) write->run(context);
+    ImGui::EndDisabled();
+    explain("Write on from the prompt (Ctrl+Enter in the field, or F6)");
+  }
+  ImGui::BeginDisabled(!session.model->has_chat_template);
+  ImGui::Checkbox("as chat", &ui.generate.chat);
+  ImGui::EndDisabled();
+  explain(session.model->has_chat_template ? "Wrap the prompt in the model's chat template"
+                                           : "This model has no chat template");
+  ImGui::EndGroup();
+  for (const std::string& sentence : generate_problems(ui.generate)) problem(sentence.c_str());
+}
+
+void GenerateView::draw_columns(const Session& session, UiState& ui, Commands& commands) {
+  const Writing& now = session.writing;
+  const Writing& original = session.writing_original;
+  if (!has_writing(now) && !has_writing(original)) {
+    if (is_pending(session, ui.generate_job)) {
+      const JobView* running = session.running_job();
+      const bool waits = running != nullptr && running->id != ui.generate_job;
+      empty_state(waits ? "Waiting for the job that runs; it can be cancelled below." : "Reading the prompt\u2026");
+    } else {
+      empty_state(
+          "Type a prompt and press Write. The text streams in here; hover a token for its probability and what "
+          "else it could have been.");
+    }
+    return;
+  }
+  const bool both = has_writing(original) && original.prompt == now.prompt;
+  const std::size_t differs = both ? first_difference(now, original) : now.tokens.size();
+  const float footer = ImGui::GetTextLineHeightWithSpacing();
+  const ImVec2 low = ImGui::GetCursorScreenPos();
+  const ImVec2 space = ImGui::GetContentRegionAvail();
+  const float width = both ? (space.x - px(8)) / 2 : space.x;
+  if (ImGui::BeginChild("now", {width, -footer}, ImGuiChildFlags_Borders))
+    draw_writing(session.model->differs_from_original ? "Converted model" : session.model->name.c_str(), now, ui,
+                 differs);
+  ImGui::EndChild();
+  if (both) {
+    ImGui::SameLine(0, px(8));
+    if (ImGui::BeginChild("original", {0, -footer}, ImGuiChildFlags_Borders))
+      draw_writing("Original", original, ui, differs);
+    ImGui::EndChild();
+  }
+  const std::size_t length = std::min(now.tokens.size(), original.tokens.size());
+  caption(!both ? "Measured: the background shows surprise, \u2212log\u2082 p of each token."
+          : differs < length
+              ? format("Both agree for %zu tokens; the first that differs is underlined.", differs).c_str()
+              : format("Both agree on all of the first %zu tokens.", length).c_str());
+  export_menu("writing export", {low.x, low.y, space.x, space.y}, {"writing", [&now] { return writing_csv(now); }},
+              commands);
+}
+
+void SamplingView::draw(const Session& session, UiState& ui, Commands&) {
+  GenerateSettings& settings = ui.generate;
+  constexpr std::int64_t kMany = 1 << 20;
+  int_row("New tokens", settings.max_new_tokens, 1, kMany, "At most");
+  real_row("Temperature", settings.temperature, "%.3g", "0 takes the most probable token each time");
+  const bool greedy = settings.temperature <= 0.0;
+  ImGui::BeginDisabled(greedy);
+  int_row("Top k", settings.top_k, 0, kMany, "Only the k most probable tokens; 0: off");
+  real_row("Top p", settings.top_p, "%.3g", "Only the most probable tokens that sum to p; 1: off");
+  real_row("Min p", settings.min_p, "%.3g", "Only tokens with at least this share of the best one's probability");
+  auto seed = static_cast<std::int64_t>(settings.seed);
+  if (int_row("Seed", seed, 0, INT64_MAX, "The same seed writes the same text"))
+    settings.seed = static_cast<std::uint64_t>(seed);
+  ImGui::EndDisabled();
+  if (greedy) caption("Temperature 0 is greedy: the fields above have no effect.");
+  real_row("Repetition", settings.repetition_penalty, "%.3g", "Divides the logits of tokens already there; 1: off");
+  heading("Stop at");
+  if (text_area("##stop", stop_, {-1, ImGui::GetTextLineHeight() * 2.6F})) settings.stop = lines_of(stop_);
+  explain("Text at which writing ends, one a line");
+  heading("Show");
+  ImGui::Checkbox("surprise of each token", &ui.tint_tokens);
+  const bool can_compare = session.model && session.model->differs_from_original;
+  ImGui::BeginDisabled(!can_compare);
+  ImGui::Checkbox("the original beside it", &ui.compare);
+  ImGui::EndDisabled();
+  if (!can_compare) caption("There is nothing to compare yet: the model is as it was opened.");
+}
+
+}  // namespace lathe

@@ -1,0 +1,167 @@
+#include "views/latent_view.h"
+
+#include <implot.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "views/actions.h"
+#include "views/data_files.h"
+#include "views/layer_cell.h"
+#include "views/widgets.h"
+
+namespace lathe {
+namespace {
+
+constexpr double kFloor = 1e-9;  // of what a log axis shows
+
+std::vector<const LayerReceipt*> spectra_of(const Session& session) {
+  std::vector<const LayerReceipt*> found;
+  for (std::int64_t layer = 0; layer < session.model->config.num_layers(); ++layer) {
+    const LayerReceipt* receipt = receipt_of(session, {layer, LayerPart::Attention});
+    if (receipt != nullptr && !receipt->spectrum.eigenvalues.empty()) found.push_back(receipt);
+  }
+  return found;
+}
+
+double kept_energy(const LatentSpectrum& spectrum) {
+  double total = 0, kept = 0;
+  for (std::size_t i = 0; i < spectrum.eigenvalues.size(); ++i) {
+    const double value = static_cast<double>(spectrum.eigenvalues[i]);
+    total += value;
+    if (static_cast<std::int64_t>(i) < spectrum.kept_rank) kept += value;
+  }
+  return total > 0 ? kept / total : 0;
+}
+
+void mark_rank(std::int64_t rank) {
+  const double x = static_cast<double>(rank);
+  ImPlotSpec spec;
+  spec.LineColor = colors().moe;
+  spec.LineWeight = px(1.5F);
+  ImPlot::PlotInfLines("kept rank", &x, 1, spec);
+  ImPlot::TagX(x, colors().moe, "%lld", static_cast<long long>(rank));
+}
+
+void setup(const char* y_label, double last) {
+  ImPlot::SetupAxis(ImAxis_X1, "rank", ImPlotAxisFlags_NoHighlight);
+  ImPlot::SetupAxis(ImAxis_Y1, y_label, ImPlotAxisFlags_NoHighlight | ImPlotAxisFlags_AutoFit);
+  ImPlot::SetupAxisLimits(ImAxis_X1, 1, last, ImPlotCond_Always);
+  ImPlot::SetupAxisScale(ImAxis_Y1, ImPlotScale_Log10);
+  ImPlot::SetupAxisFormat(ImAxis_Y1, "%.0e");
+  ImPlot::SetupLegend(ImPlotLocation_NorthEast);
+}
+
+void plot_line(const char* label, const std::vector<double>& x, const std::vector<double>& y, const ImVec4& tint) {
+  ImPlotSpec spec;
+  spec.LineColor = tint;
+  spec.LineWeight = px(1.8F);
+  ImPlot::PlotLine(label, x.data(), y.data(), static_cast<int>(std::min(x.size(), y.size())), spec);
+}
+
+}  // namespace
+
+std::vector<double> lost_energy(const std::vector<float>& eigenvalues) {
+  // From the small end, so that the small losses of high ranks keep their digits.
+  std::vector<double> lost(eigenvalues.size(), 0.0);
+  double tail = 0;
+  for (std::size_t i = eigenvalues.size(); i-- > 0;) {
+    lost[i] = tail;
+    tail += std::max(0.0, static_cast<double>(eigenvalues[i]));
+  }
+  for (double& value : lost) value = tail > 0 ? value / tail : 0;
+  return lost;
+}
+
+void LatentView::draw(const Session& session, UiState& ui, Commands& commands) {
+  const std::vector<const LayerReceipt*> spectra =
+      session.model ? spectra_of(session) : std::vector<const LayerReceipt*>();
+  if (spectra.empty()) {
+    if (empty_state("Plan an MLA layer on the board (M) and convert it: the spectrum that its low rank cuts, and what "
+                    "is lost at every rank, appear here.",
+                    session.model && ui.plan.plan().empty() ? "Suggest a plan" : nullptr))
+      run_action("plan.suggest", {session, ui, commands});
+    return;
+  }
+  const auto chosen =
+      std::ranges::find(spectra, ui.latent_layer, [](const LayerReceipt* receipt) { return receipt->layer; });
+  const LayerReceipt& receipt = chosen == spectra.end() ? *spectra.front() : **chosen;
+  ui.latent_layer = receipt.layer;
+  if (ui.watch_latent) commands.watch({.kind = PictureKind::LiveLatent, .layer = receipt.layer, .prompt = {}});
+  const auto live = session.live_latents.find(receipt.layer);
+  prepare(receipt.spectrum);
+
+  if (ImGui::BeginChild("layers", {px(172), 0})) draw_layers(session, ui);
+  ImGui::EndChild();
+  ImGui::SameLine();
+  ImGui::BeginGroup();
+  ImGui::Checkbox("live latents", &ui.watch_latent);
+  explain(
+      "Also draw the eigenvalues of the second moment of the latents of the tokens last seen, measured by the engine");
+  ImGui::SameLine();
+  export_button("latent export");
+  const ImVec2 low = ImGui::GetCursorScreenPos();
+  const ImVec2 space = ImGui::GetContentRegionAvail();
+  const float footer = ImGui::GetTextLineHeightWithSpacing();
+  const float half = (space.y - footer - px(4)) / 2;
+  const bool show_live = ui.watch_latent && live != session.live_latents.end();
+  draw_spectrum(receipt.spectrum, show_live ? live->second.get() : nullptr, {space.x, half});
+  draw_lost(receipt.spectrum, {space.x, half});
+  caption("Measured on the calibration text, float64 accumulation; the line marks the rank that was kept.");
+  ImGui::EndGroup();
+  export_menu(
+      "latent export", {low.x, low.y, space.x, space.y},
+      {"latent",
+       [&session] { return spectra_csv(session.receipt ? session.receipt->layers : session.converting_receipts); }},
+      commands);
+}
+
+void LatentView::draw_layers(const Session& session, UiState& ui) {
+  for (const LayerReceipt* receipt : spectra_of(session)) {
+    const double kept = kept_energy(receipt->spectrum);
+    ImGui::PushID(static_cast<int>(receipt->layer));
+    const ShortText label = format("L%lld", static_cast<long long>(receipt->layer));
+    if (ImGui::Selectable(label.c_str(), receipt->layer == ui.latent_layer)) ui.latent_layer = receipt->layer;
+    ImGui::SameLine(px(44));
+    ImGui::PushFont(mono_font(), ImGui::GetStyle().FontSizeBase * 0.9F);
+    text_right(format("r%lld  %.2f %%", static_cast<long long>(receipt->spectrum.kept_rank), 100 * kept).c_str());
+    ImGui::PopFont();
+    thin_bar(static_cast<float>(kept), colors().mla, 3);
+    ImGui::PopID();
+  }
+  caption("Share of the energy that the rank keeps: sum of kept eigenvalues / sum of all");
+}
+
+void LatentView::prepare(const LatentSpectrum& spectrum) {
+  lost_ = lost_energy(spectrum.eigenvalues);
+  rank_.clear();
+  eigenvalue_.clear();
+  for (std::size_t i = 0; i < spectrum.eigenvalues.size(); ++i) {
+    rank_.push_back(static_cast<double>(i + 1));
+    eigenvalue_.push_back(std::max(kFloor, static_cast<double>(spectrum.eigenvalues[i])));
+    lost_[i] = std::max(kFloor, lost_[i]);
+  }
+}
+
+void LatentView::draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent* live, ImVec2 size) {
+  if (!ImPlot::BeginPlot("##spectrum", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle)) return;
+  setup("eigenvalue", static_cast<double>(rank_.size()));
+  plot_line("calibration", rank_, eigenvalue_, colors().accent);
+  if (live != nullptr) {
+    std::vector<double> now;
+    for (const float value : live->eigenvalues) now.push_back(std::max(kFloor, static_cast<double>(value)));
+    plot_line("latents now", rank_, now, colors().good);
+  }
+  mark_rank(spectrum.kept_rank);
+  ImPlot::EndPlot();
+}
+
+void LatentView::draw_lost(const LatentSpectrum& spectrum, ImVec2 size) {
+  if (!ImPlot::BeginPlot("##lost", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle)) return;
+  setup("lost energy 1 \u2212 E(r)", static_cast<double>(rank_.size()));
+  plot_line("lost energy", rank_, lost_, colors().mla);
+  mark_rank(spectrum.kept_rank);
+  ImPlot::EndPlot();
+}
+
+}  // namespace lathe

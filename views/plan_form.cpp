@@ -1,0 +1,118 @@
+#include "views/plan_form.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "views/widgets.h"
+
+namespace lathe {
+namespace {
+
+void label(const char* text, const char* tooltip) {
+  ImGui::AlignTextToFramePadding();
+  ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
+  ImGui::TextUnformatted(text);
+  ImGui::PopStyleColor();
+  explain(tooltip);
+  ImGui::SameLine(px(96));
+  ImGui::SetNextItemWidth(-1);
+}
+
+template <typename Names>
+bool method_combo(std::string& method, const Names& names, const char* tooltip) {
+  label("Method", tooltip);
+  bool changed = false;
+  if (!ImGui::BeginCombo("##method", method.c_str())) return false;
+  for (const std::string_view name : names) {
+    if (ImGui::Selectable(std::string(name).c_str(), method == name)) {
+      method = name;
+      changed = true;
+    }
+  }
+  ImGui::EndCombo();
+  return changed;
+}
+
+/// A choice among the sizes that fit: powers of two from 2 and the divisors of head_dim.
+bool rope_combo(MlaPlan& plan, const ModelConfig& config) {
+  label("RoPE dims",
+        "qk_rope_head_dim: of each head these keep their position, shared by all heads; they are cached beside "
+        "the latent");
+  bool changed = false;
+  if (!ImGui::BeginCombo("##rope", format("%lld", static_cast<long long>(plan.qk_rope_head_dim)).c_str())) return false;
+  for (std::int64_t size = 2; size <= config.head_dim; size += 2) {
+    if (config.head_dim % size != 0) continue;
+    if (ImGui::Selectable(format("%lld", static_cast<long long>(size)).c_str(), size == plan.qk_rope_head_dim)) {
+      plan.qk_rope_head_dim = size;
+      changed = true;
+    }
+  }
+  ImGui::EndCombo();
+  return changed;
+}
+
+bool fold_combo(MlaPlan& plan, const ModelConfig& config) {
+  label("FreqFold", "Adjacent frequencies that share one rotation when heads are merged; 1 keeps RoRoPE exact");
+  bool changed = false;
+  if (!ImGui::BeginCombo("##fold", format("%lld", static_cast<long long>(plan.freqfold)).c_str())) return false;
+  for (std::int64_t fold = 1; fold <= config.head_dim / 2; fold *= 2) {
+    if (config.head_dim / 2 % fold != 0) continue;
+    if (ImGui::Selectable(format("%lld", static_cast<long long>(fold)).c_str(), fold == plan.freqfold)) {
+      plan.freqfold = fold;
+      changed = true;
+    }
+  }
+  ImGui::EndCombo();
+  return changed;
+}
+
+}  // namespace
+
+bool mla_form(MlaPlan& plan, const ModelConfig& config) {
+  bool changed = method_combo(plan.method, kAttentionMethods,
+                              "transmla: merge the heads, concentrate RoPE, drop it where it is weak, balance, cut the "
+                              "joint rank, absorb (arXiv:2502.07864)");
+  const std::int64_t full = 2 * config.num_key_value_heads * config.head_dim - plan.qk_rope_head_dim;
+  changed |= slider_row("Latent rank", plan.kv_lora_rank, 1, std::max<std::int64_t>(1, full),
+                        "kv_lora_rank: numbers of the latent that replaces keys and values in the cache. At full rank "
+                        "the low rank loses nothing");
+  changed |= rope_combo(plan, config);
+  changed |= fold_combo(plan, config);
+  changed |= real_row("Balance", plan.balance_kv_ratio, "%.3g",
+                      "Norm of keys over values before the joint low rank, so that neither swamps the other");
+  return changed;
+}
+
+bool moe_form(MoePlan& plan) {
+  bool changed = method_combo(plan.method, kFeedForwardMethods,
+                              "copy: each expert is the MLP, with optional noise (sparse upcycling, arXiv:2212.05055). "
+                              "drop-upcycling: part of each expert is drawn anew (arXiv:2502.19261)");
+  changed |= slider_row("Experts", plan.num_experts, 1, 64, "num_experts");
+  changed |= slider_row("Per token", plan.num_experts_per_tok, 1, std::max<std::int64_t>(1, plan.num_experts),
+                        "num_experts_per_tok: experts that each token goes to");
+  if (plan.method == "copy") {
+    changed |= real_row("Noise", plan.noise, "%.3g", "Standard deviation as a fraction of each tensor's own");
+  } else {
+    changed |= real_row("Drawn anew", plan.drop_ratio, "%.3g", "Share of the neurons of each expert");
+    int mode = static_cast<int>(plan.index_mode);
+    label("Neurons", "The same in gate, up and down, or drawn for each");
+    if (segmented("index mode", {"Shared", "Independent"}, mode)) {
+      plan.index_mode = static_cast<IndexMode>(mode);
+      changed = true;
+    }
+  }
+  int router = static_cast<int>(plan.router);
+  label("Router", "Softmax over all experts, or sigmoid of each with a correction bias that balances (DeepSeek-V3)");
+  if (segmented("router", {"Softmax", "Sigmoid"}, router)) {
+    plan.router = static_cast<RouterKind>(router);
+    changed = true;
+  }
+  changed |= ImGui::Checkbox("renormalise the chosen weights", &plan.norm_topk_prob);
+  explain(
+      "norm_topk_prob: the weights of the chosen experts sum to one. Copies without noise then equal the MLP exactly");
+  changed |= real_row("Router spread", plan.router_std, "%.3g", "Standard deviation of the router's first weights");
+  return changed;
+}
+
+}  // namespace lathe
