@@ -1,38 +1,46 @@
 #include "converters/calibration.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "model/data/error.h"
+#include "model/train/text_batches.h"
+
+// N tokens of a text, B windows, T tokens of a window
 
 namespace lathe {
 namespace {
 
-at::Tensor spread_windows(std::span<const std::int32_t> ids, const Calibration& calibration) {
-  const std::int64_t spare = static_cast<std::int64_t>(ids.size()) - calibration.num_samples * calibration.seq_len;
-  const at::Tensor windows_BT = at::empty({calibration.num_samples, calibration.seq_len}, at::kLong);
-  for (std::int64_t window = 0; window < calibration.num_samples; ++window) {
-    // Equal gaps between the windows, the first and the last one at the ends.
-    const std::int64_t gap = calibration.num_samples > 1 ? spare * window / (calibration.num_samples - 1) : 0;
-    const auto from = ids.begin() + static_cast<std::ptrdiff_t>(window * calibration.seq_len + gap);
-    std::copy_n(from, calibration.seq_len, windows_BT.data_ptr<std::int64_t>() + window * calibration.seq_len);
+// Equal gaps between the windows, the first and the last one at the ends.
+at::Tensor spread_windows(const at::Tensor& ids_N, std::int64_t windows, std::int64_t tokens) {
+  const std::int64_t spare = ids_N.numel() - windows * tokens;
+  std::vector<at::Tensor> cut;
+  for (std::int64_t window = 0; window < windows; ++window) {
+    const std::int64_t gap = windows > 1 ? spare * window / (windows - 1) : 0;
+    cut.push_back(ids_N.narrow(0, window * tokens + gap, tokens));
   }
-  return windows_BT;
+  return at::stack(cut);
 }
 
 }  // namespace
 
 CalibrationWindows calibration_windows(std::span<const std::int32_t> ids, const Calibration& calibration) {
-  check(calibration.num_samples >= 1 && calibration.seq_len >= 2, "[calibration] got num_samples ",
-        calibration.num_samples, " and seq_len ", calibration.seq_len, ", expected at least 1 and 2");
-  const std::int64_t have = static_cast<std::int64_t>(ids.size());
+  const std::int64_t samples = calibration.num_samples;
+  const std::int64_t tokens = calibration.seq_len;
+  check(samples >= 1 && tokens >= 2, "[calibration] got num_samples ", samples, " and seq_len ", tokens,
+        ", expected at least 1 and 2");
+  const at::Tensor ids_N = at::empty({static_cast<std::int64_t>(ids.size())}, at::kLong);
+  std::copy(ids.begin(), ids.end(), ids_N.data_ptr<std::int64_t>());
+  const TextSplit split = split_text(ids_N, tokens);
   // Compared by division: the product of two settings may not fit.
-  check(calibration.num_samples <= have / 2 / calibration.seq_len, "[calibration] the text has ", have,
-        " tokens, expected at least 2 x num_samples ", calibration.num_samples, " x seq_len ", calibration.seq_len,
-        " (half calibrates, half is held out); take a longer text or fewer samples");
-  const std::size_t half = ids.size() / 2;
-  return {spread_windows(ids.first(half), calibration), spread_windows(ids.subspan(half), calibration)};
+  check(samples <= split.fit_N.numel() / tokens, "[calibration] the text has ", split.fit_N.numel(),
+        " tokens to calibrate on, expected at least num_samples ", samples, " x seq_len ", tokens,
+        "; take a longer text or fewer samples");
+  const std::int64_t held_out = std::min(samples, split.held_out_N.numel() / tokens);
+  return {spread_windows(split.fit_N, samples, tokens), spread_windows(split.held_out_N, held_out, tokens)};
 }
 
 }  // namespace lathe
