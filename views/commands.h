@@ -48,9 +48,9 @@ class Commands {
     return last_job_;
   }
   void cancel(JobId job) { posted_.push_back({job, CancelJob{job}}); }
-  void ask(Request request) { requests_.push_back({0, std::move(request)}); }
+  void ask(Request request);
   /// Asks once `frames` more frames were drawn: a picture is taken when the menu that asked for it is gone.
-  void ask_after(int frames, Request request) { requests_.push_back({frames, std::move(request)}); }
+  void ask_after(int frames, Request request);
   /// True while a request waits for frames: the window must not sleep.
   bool waits_for_frame() const { return !requests_.empty(); }
 
@@ -65,18 +65,12 @@ class Commands {
  private:
   JobId last_job_ = 0;
   std::vector<Command> posted_;
-  std::vector<std::pair<int, Request>> requests_;  ///< frames to wait, request
+  struct Waiting {
+    int frames;
+    Request request;
+  };
+  std::vector<Waiting> requests_;
   std::vector<Watch> watches_;
 };
-
-inline std::vector<Request> Commands::take_requests() {
-  std::vector<Request> due;
-  std::erase_if(requests_, [&due](std::pair<int, Request>& waiting) {
-    if (waiting.first-- > 0) return false;
-    due.push_back(std::move(waiting.second));
-    return true;
-  });
-  return due;
-}
 
 }  // namespace lathe

@@ -46,7 +46,7 @@ add_library(lathe_imgui INTERFACE)
 target_link_libraries(lathe_imgui INTERFACE implot lathe_imgui_headers
   $<IF:$<BOOL:$<TARGET_PROPERTY:LATHE_TEST_ENGINE>>,imgui_hooked,imgui_plain>)
 
-add_library(implot STATIC "${implot}/implot.cpp" "${implot}/implot_items.cpp" "${implot}/implot_demo.cpp")
+add_library(implot STATIC "${implot}/implot.cpp" "${implot}/implot_items.cpp")
 target_link_libraries(implot PUBLIC lathe_imgui_headers
   $<IF:$<BOOL:$<TARGET_PROPERTY:LATHE_TEST_ENGINE>>,imgui_hooked,imgui_plain>)
 
@@ -54,3 +54,10 @@ add_library(lathe_imgui_window STATIC "${imgui}/backends/imgui_impl_glfw.cpp"
             "${imgui}/backends/imgui_impl_opengl3.cpp")
 target_include_directories(lathe_imgui_window SYSTEM PUBLIC "${imgui}/backends")
 target_link_libraries(lathe_imgui_window PUBLIC lathe_imgui glfw OpenGL::GL OpenGL::EGL)
+
+# Third-party sources are compiled as they come.
+foreach(library imgui_plain imgui_hooked implot lathe_imgui_window)
+  if(TARGET ${library})
+    target_compile_options(${library} PRIVATE -w)
+  endif()
+endforeach()
