@@ -15,7 +15,7 @@ namespace lathe {
 
 /// One thing to write. All but the settings may be left empty.
 struct GenerateRequest {
-  GenerateSettings settings;
+  GenerateSettings settings = {};
 
   /// Called for each token as soon as it is chosen, and once more without an id (-1) if text was held back at the end.
   std::function<void(const TokenWritten&)> on_token = {};

@@ -1,0 +1,94 @@
+#include "app/bench_against.h"
+
+#include <ATen/Parallel.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "app/assets.h"
+#include "app/bench_speed.h"
+#include "app/line_process.h"
+#include "model/nn/save.h"
+
+namespace lathe {
+namespace {
+
+std::filesystem::path python() {
+  const char* chosen = std::getenv("LATHE_PYTHON");
+  const std::filesystem::path path = chosen != nullptr && *chosen != 0 ? chosen : cache_folder() / "python/bin/python";
+  check(std::filesystem::exists(path), "[bench] there is no Python with transformers; run ./lathe test once, which ",
+        "fetches one, or set LATHE_PYTHON to your own; looked at: ", path.string());
+  return path;
+}
+
+/// The model as a Hugging Face folder that is gone when the measurement is over.
+class SavedModel {
+ public:
+  explicit SavedModel(const Model& model, const Job& job)
+      : folder_(std::filesystem::temp_directory_path() / text("lathe-bench-", getpid())) {
+    save_model(model, folder_, {}, job);
+  }
+  ~SavedModel() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  SavedModel(const SavedModel&) = delete;
+  SavedModel& operator=(const SavedModel&) = delete;
+
+  std::string path() const { return folder_.string(); }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+/// One dtype, both programs in turn.
+nlohmann::json compare(const BenchOptions& options, const std::string& dtype, LineProcess& other, const Job& job) {
+  const BenchModel model = open_for_bench(options, dtype, job);
+  nlohmann::json load;
+  {
+    const SavedModel saved(model.opened.model(), job);
+    load = nlohmann::json::parse(other.ask(
+        nlohmann::json{{"do", "load"}, {"model", saved.path()}, {"dtype", dtype}, {"threads", at::get_num_threads()}}
+            .dump()));
+  }
+  const nlohmann::json request = {{"do", "measure"}, {"prompt", model.prompt_ids}, {"new_tokens", options.new_tokens}};
+  const auto prompt_tokens = static_cast<double>(model.prompt_ids.size());
+  SpeedFigures ours{.dtype = dtype}, theirs{.dtype = dtype};
+  SpeedFigures warm_up;
+  measure_writing(model, options, warm_up, job);
+  other.ask(request.dump());
+  for (std::int64_t round = 0; round < options.rounds; ++round) {
+    job.progress("against transformers, " + dtype, "rounds", round, options.rounds);
+    measure_writing(model, options, ours, job);
+    const auto answer = nlohmann::json::parse(other.ask(request.dump()));
+    theirs.rounds.push_back({prompt_tokens / answer.at("prefill_seconds").get<double>(),
+                             answer.at("decode_tokens_per_second").get<double>()});
+  }
+  const nlohmann::json our = speed_to_json(ours), their = speed_to_json(theirs);
+  const auto ratio = [&](const char* key) { return our.at(key).get<double>() / their.at(key).get<double>(); };
+  return {{"dtype", dtype},
+          {"lathe", our},
+          {"transformers",
+           {{"load_seconds", load.at("load_seconds")},
+            {"prefill_tokens_per_second", their.at("prefill_tokens_per_second")},
+            {"decode_tokens_per_second", their.at("decode_tokens_per_second")},
+            {"prefill_rounds", their.at("prefill_rounds")},
+            {"decode_rounds", their.at("decode_rounds")}}},
+          {"prefill_ratio", ratio("prefill_tokens_per_second")},
+          {"decode_ratio", ratio("decode_tokens_per_second")}};
+}
+
+}  // namespace
+
+nlohmann::json bench_against_transformers(const BenchOptions& options, const Job& job) {
+  const auto script = assets_folder().parent_path() / "tests/bench/against_transformers.py";
+  LineProcess other({python().string(), script.string()});
+  nlohmann::json results = nlohmann::json::array();
+  for (const std::string& dtype : options.dtypes) results.push_back(compare(options, dtype, other, job));
+  return results;
+}
+
+}  // namespace lathe

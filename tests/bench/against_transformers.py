@@ -1,0 +1,75 @@
+"""The same measurements as `lathe bench`, done by transformers, one at a time on request.
+
+Reads one JSON object a line from stdin and answers each with one line on stdout:
+  {"do": "load", "model": PATH, "dtype": "f32" | "bf16", "threads": N}  ->  {"load_seconds": ...}
+  {"do": "measure", "prompt": [ids], "new_tokens": N}
+      ->  {"prefill_seconds": ..., "decode_tokens_per_second": ..., "ids": [...]}
+PATH is a Hugging Face folder. Ends when stdin does.
+"""
+import json
+import os
+import sys
+import time
+
+import torch
+import transformers
+
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+
+class Clock(transformers.generation.streamers.BaseStreamer):
+    """Notes when each token arrives; the first call is the prompt."""
+
+    def __init__(self):
+        self.times = []
+
+    def put(self, value):
+        self.times.append(time.perf_counter())
+
+    def end(self):
+        pass
+
+
+def load(request):
+    torch.set_num_threads(request["threads"])
+    start = time.perf_counter()
+    model = transformers.AutoModelForCausalLM.from_pretrained(request["model"], dtype=DTYPES[request["dtype"]])
+    model.eval()
+    # What ends a text would end the measurement.
+    model.generation_config.eos_token_id = None
+    model.generation_config.pad_token_id = 0
+    return model, {"load_seconds": time.perf_counter() - start}
+
+
+def measure(model, request):
+    prompt = torch.tensor([request["prompt"]])
+    with torch.inference_mode():
+        start = time.perf_counter()
+        model(prompt, use_cache=True, logits_to_keep=1)
+        prefill_seconds = time.perf_counter() - start
+        clock = Clock()
+        ids = model.generate(prompt, attention_mask=torch.ones_like(prompt), streamer=clock, do_sample=False,
+                             max_new_tokens=request["new_tokens"])
+    # The prompt's own time and the first token's, which the prefill gives, are no decode steps.
+    steps = clock.times[1:]
+    rate = (len(steps) - 1) / (steps[-1] - steps[0]) if len(steps) > 1 else 0.0
+    return {"prefill_seconds": prefill_seconds, "decode_tokens_per_second": rate,
+            "ids": ids[0, prompt.shape[1]:].tolist()}
+
+
+def main():
+    # Libraries print notices; the answers alone belong on stdout.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    model = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["do"] == "load":
+            model = None
+            model, answer = load(request)
+        else:
+            answer = measure(model, request)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+main()
