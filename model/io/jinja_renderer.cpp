@@ -11,7 +11,7 @@ namespace lathe::jinja {
 
 namespace {
 
-constexpr int kMaxSteps = 1'000'000;
+constexpr int kMaxSteps = 300'000;
 constexpr std::size_t kMaxOutputBytes = 16 << 20;
 constexpr std::array<std::string_view, 4> kFunctions{"raise_exception", "namespace", "range", "strftime_now"};
 

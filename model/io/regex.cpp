@@ -27,6 +27,18 @@ struct Free {
   void operator()(pcre2_jit_stack* stack) const { pcre2_jit_stack_free(stack); }
 };
 
+/// What a match may use up before it is given up.
+struct Limits {
+  std::unique_ptr<pcre2_match_context, Free> context{pcre2_match_context_create(nullptr)};
+  std::unique_ptr<pcre2_jit_stack, Free> stack{pcre2_jit_stack_create(32 << 10, kMaxJitStackBytes, nullptr)};
+
+  Limits() {
+    pcre2_set_match_limit(context.get(), kMaxSteps);
+    pcre2_set_heap_limit(context.get(), kMaxHeapKib);
+    pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+  }
+};
+
 }  // namespace
 
 struct Regex::Code {
@@ -54,19 +66,16 @@ Regex::Regex(const std::string& pattern, const std::string& where)
     : code_(std::make_shared<const Code>(pattern, where)) {}
 
 void Regex::for_each_match(std::string_view text, const std::function<void(std::size_t, std::size_t)>& found) const {
+  // Kept by each thread: the stack is large, and texts are cut into many pieces.
+  thread_local const Limits limits;
   const std::unique_ptr<pcre2_match_data, Free> match(pcre2_match_data_create_from_pattern(code_->code, nullptr));
-  const std::unique_ptr<pcre2_match_context, Free> limits(pcre2_match_context_create(nullptr));
-  const std::unique_ptr<pcre2_jit_stack, Free> stack(pcre2_jit_stack_create(32 << 10, kMaxJitStackBytes, nullptr));
-  pcre2_set_match_limit(limits.get(), kMaxSteps);
-  pcre2_set_heap_limit(limits.get(), kMaxHeapKib);
-  pcre2_jit_stack_assign(limits.get(), nullptr, stack.get());
 
   const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   constexpr std::size_t kNone = std::string_view::npos;
   std::size_t last_end = kNone;
   for (std::size_t from = 0; from <= text.size();) {
     const int count =
-        pcre2_match(code_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), limits.get());
+        pcre2_match(code_->code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, match.get(), limits.context.get());
     if (count == PCRE2_ERROR_NOMATCH) return;
     check(count > 0, "[tokenizer] the pre-tokenizer's pattern gave up on a text of ", text.size(),
           " bytes: ", message_of(count), "; shorten the text or its runs of spaces; file: ", code_->where);

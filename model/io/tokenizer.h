@@ -23,10 +23,10 @@ struct DecodeOptions {
 
 /// The texts of a tokenizer as a Hugging Face folder holds them; empty where there is none.
 struct TokenizerFiles {
-  std::string tokenizer_json;
-  std::string tokenizer_config_json;
-  std::string chat_template_jinja;     ///< a template file beside the others wins over the one in tokenizer_config
-  std::string generation_config_json;  ///< read for its `eos_token_id`, a number or a list
+  std::string tokenizer_json{};
+  std::string tokenizer_config_json{};
+  std::string chat_template_jinja{};     ///< a template file beside the others wins over the one in tokenizer_config
+  std::string generation_config_json{};  ///< read for its `eos_token_id`, a number or a list
 };
 
 /// What a GGUF file says of its tokenizer (`tokenizer.ggml.*`, `tokenizer.chat_template`).

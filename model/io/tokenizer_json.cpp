@@ -82,7 +82,7 @@ AddedToken read_added_token(JsonObject entry) {
 }
 
 /// Added tokens that the model's vocabulary lacks follow it, in the order of the list; their "id" must say the same.
-Tokens read_tokens(const json& file, const std::string& where) {
+Tokens read_tokens(const json& file, bool nfc, const std::string& where) {
   Tokens tokens{.vocabulary = read_vocabulary(file.at("model"), where), .added = {}, .special = {}};
   JsonObject object(file, where);
   std::vector<JsonObject> list;
@@ -102,6 +102,11 @@ Tokens read_tokens(const json& file, const std::string& where) {
     if (!known) tokens.vocabulary.add(token.content, id, where);
     next = std::max(next, id + 1);
     token.id = static_cast<std::int32_t>(id);
+    if (token.normalized && nfc) {
+      // From here on `tokenizers` knows the token by its normalized content, as the text will hold it.
+      token.content = to_nfc(token.content);
+      tokens.vocabulary.respell(token.id, token.content);
+    }
     tokens.added.push_back(std::move(token));
   }
   tokens.special.resize(static_cast<std::size_t>(tokens.vocabulary.end_id()));
@@ -174,12 +179,10 @@ SpecialFrame read_post_processor(const json& processor, const Vocabulary& vocabu
   return frame;
 }
 
-AddedTokenMatcher matcher_of(const Tokens& tokens, bool normalized, bool nfc) {
+AddedTokenMatcher matcher_of(const Tokens& tokens, bool normalized) {
   std::vector<AddedToken> chosen;
-  for (AddedToken token : tokens.added) {
-    if (token.normalized != normalized) continue;
-    if (normalized && nfc) token.content = to_nfc(token.content);
-    chosen.push_back(std::move(token));
+  for (const AddedToken& token : tokens.added) {
+    if (token.normalized == normalized) chosen.push_back(token);
   }
   return AddedTokenMatcher(std::move(chosen));
 }
@@ -195,11 +198,11 @@ Tokenizer::Parts read_tokenizer_json(const json& file, const std::string& where)
   const bool nfc = read_normalizer(part("normalizer"), where);
   PreTokenizer pre_tokenizer(part("pre_tokenizer"), where);
   check_decoder(part("decoder"), where);
-  Tokens tokens = read_tokens(file, where);
+  Tokens tokens = read_tokens(file, nfc, where);
   Bpe bpe = read_bpe(file["model"], tokens.vocabulary, where);
   SpecialFrame frame = read_post_processor(part("post_processor"), tokens.vocabulary, where);
-  AddedTokenMatcher before = matcher_of(tokens, /*normalized=*/false, nfc);
-  AddedTokenMatcher after = matcher_of(tokens, /*normalized=*/true, nfc);
+  AddedTokenMatcher before = matcher_of(tokens, /*normalized=*/false);
+  AddedTokenMatcher after = matcher_of(tokens, /*normalized=*/true);
   return {.tokens = std::move(tokens),
           .before_normalization = std::move(before),
           .normalize_nfc = nfc,

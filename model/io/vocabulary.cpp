@@ -19,6 +19,10 @@ void Vocabulary::add(std::string spelling, std::int64_t id, const std::string& w
         "; in: ", where);
 
   if (id >= end_id()) tokens_.resize(static_cast<std::size_t>(id) + 1);
+  respell(static_cast<std::int32_t>(id), std::move(spelling));
+}
+
+void Vocabulary::respell(std::int32_t id, std::string spelling) {
   Token& token = tokens_[static_cast<std::size_t>(id)];
   std::optional<std::string> bytes = bytes_spelled(spelling);
   token.spells_bytes = bytes.has_value();

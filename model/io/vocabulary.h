@@ -18,6 +18,9 @@ class Vocabulary {
   /// Adds a token. Throws Error if the id is out of range, or the id or the spelling is taken; `where` names the file.
   void add(std::string spelling, std::int64_t id, const std::string& where);
 
+  /// Gives a token another spelling to be shown and decoded with; id_of() still finds it by the first one.
+  void respell(std::int32_t id, std::string spelling);
+
   bool contains(std::int64_t id) const;
   std::optional<std::int32_t> id_of(std::string_view spelling) const;
 

@@ -17,10 +17,10 @@ struct PythonResult {
 
 inline bool has_reference_python() { return std::filesystem::exists(LATHE_PYTHON); }
 
-/// Runs a command of reference.py with the reference packages.
-inline PythonResult run_reference(const std::string& arguments) {
+/// Runs a command of tests/io/`script` with the reference packages.
+inline PythonResult run_reference(const std::string& arguments, const std::string& script = "reference.py") {
   const std::string command =
-      std::string("'") + LATHE_PYTHON + "' '" + LATHE_SOURCE_DIR + "/tests/io/reference.py' " + arguments + " 2>&1";
+      std::string("'") + LATHE_PYTHON + "' '" + LATHE_SOURCE_DIR + "/tests/io/" + script + "' " + arguments + " 2>&1";
   PythonResult result;
   FILE* pipe = ::popen(command.c_str(), "r");
   std::array<char, 4096> buffer{};

@@ -1,0 +1,153 @@
+#include "model/io/chat_template.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "model/data/error.h"
+#include "tests/io/reference_python.h"
+#include "tests/io/tokenizer_goldens.h"
+
+namespace lathe {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+/// A tokenizer of which only the template and the names of two tokens matter.
+Tokenizer tokenizer_with(const std::string& chat_template) {
+  json file = json::parse(slurp(golden_path("gpt2_style.json")));
+  const auto next = file["model"]["vocab"].size();
+  for (const char* token : {"<s>", "</s>"}) {
+    file["added_tokens"].push_back(
+        {{"id", next + file["added_tokens"].size() - 1}, {"content", token}, {"special", true}});
+  }
+  const json config = {{"bos_token", "<s>"}, {"eos_token", {{"content", "</s>"}}}, {"chat_template", chat_template}};
+  return Tokenizer::from_files({.tokenizer_json = file.dump(), .tokenizer_config_json = config.dump()}, "test");
+}
+
+std::string render(const json& test_case) {
+  std::vector<ChatMessage> messages;
+  for (const json& message : test_case["messages"]) messages.push_back({message["role"], message["content"]});
+  return render_chat(tokenizer_with(test_case["template"]), messages, test_case["add_generation_prompt"]);
+}
+
+std::string render(const std::string& chat_template) {
+  return render({{"template", chat_template},
+                 {"messages", {{{"role", "user"}, {"content", "Hi"}}}},
+                 {"add_generation_prompt", true}});
+}
+
+std::string failure_of(const std::string& chat_template) {
+  try {
+    render(chat_template);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "it rendered";
+}
+
+TEST(ChatTemplate, RendersEveryGoldenConversation) {
+  const json chats = json::parse(slurp(golden_path("chats.json")));
+  ASSERT_GE(chats.size(), 50);
+
+  for (const json& chat : chats) EXPECT_EQ(render(chat), chat["expected"].get<std::string>()) << chat["template"];
+}
+
+TEST(ChatTemplate, OfTheDefaultModelOpensWithItsSystemMessage) {
+  LATHE_NEEDS_DEFAULT_MODEL();
+  const Tokenizer tokenizer = load_tokenizer(*default_model());
+  const std::vector<ChatMessage> messages{{"user", "What is gravity?"}};
+
+  const std::string text = render_chat(tokenizer, messages, /*add_generation_prompt=*/true);
+
+  EXPECT_EQ(text,
+            "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+            "<|im_start|>user\nWhat is gravity?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(tokenizer.encode(text, {.add_special_tokens = false}).front(), tokenizer.id_of("<|im_start|>"));
+}
+
+TEST(ChatTemplate, EqualsTransformersRunNow) {
+  LATHE_NEEDS_REFERENCE_PYTHON();
+  json cases = json::array();
+  for (const json& chat_template : json::parse(slurp(golden_path("chat_templates.json")))) {
+    for (const char* content :
+         {"", " \n a\u00a0\t", "\u3000wide\u3000", "ends in newline\n", "2+2=4", "{{ x }}'\"\\n"}) {
+      cases.push_back({{"template", chat_template},
+                       {"messages", {{{"role", "user"}, {"content", content}}}},
+                       {"add_generation_prompt", true},
+                       {"bos_token", "<s>"},
+                       {"eos_token", "</s>"}});
+    }
+  }
+  const TempFolder folder;
+  const auto in = folder.write("cases.json", cases.dump()), out = folder.path() / "out.json";
+
+  const PythonResult result =
+      run_reference("chat '" + in.string() + "' '" + out.string() + "'", "tokenizer_reference.py");
+
+  ASSERT_TRUE(result.ok) << result.output;
+  const json expected = json::parse(slurp(out));
+  ASSERT_EQ(expected.size(), cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(render(cases[i]), expected[i].get<std::string>()) << cases[i].dump();
+  }
+}
+
+TEST(ChatTemplate, IsMissedWithASentence) { EXPECT_THAT(failure_of(""), HasSubstr("the model has none")); }
+
+TEST(ChatTemplate, PassesOnWhatTheTemplateRaises) {
+  EXPECT_THAT(failure_of("{% for m in messages %}{{ raise_exception('No ' + m.role + 's here') }}{% endfor %}"),
+              HasSubstr("does not accept this conversation: No users here"));
+}
+
+TEST(ChatTemplate, RefusesWhatIsBeyondTheSubset) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"{% include 'x' %}", "line 1: got \"include\""},
+      {"\n\n{% macro f() %}{% endmacro %}", "line 3: got \"macro\""},
+      {"{% if x %}", "expected {%"},
+      {"{% if x %}{% endfor %}", "endfor"},
+      {"{{ x", "not closed"},
+      {"{# x", "comment is not closed"},
+      {"{{ 'x }}", "string is not closed"},
+      {"{{ 1 + }}", "expected a value"},
+      {"{{ messages | tojson }}", "filter \"tojson\" is not supported"},
+      {"{{ ''.__class__ }}", "of string is not supported"},
+      {"{{ messages.__class__.__mro__ }}", "not supported"},
+      {"{{ x.y.z }}", "undefined"},
+      {"{{ cycler('a') }}", "function cycler() is not supported"},
+      {"{{ 1 is divisibleby }}", "test \"is divisibleby\" is not supported"},
+      {"{% for i in range(1000000000) %}x{% endfor %}", "steps"},
+      {"{% for i in range(900) %}{% for j in range(900) %}{% for k in range(900) %}{% endfor %}{% endfor %}{% endfor "
+       "%}",
+       "steps"},
+      {"{% set a = 'xxxxxxxxxxxxxxxx' %}{% for i in range(90) %}{% set ns = namespace(b=a) %}{{ a * 9 }}{% endfor %}",
+       "not supported"},
+      {"{{ 9999999999999999999999 }}", "15 digits"},
+      {"{{ 999999999999999 * 999999999999999 }}", "too large"},
+      {"{{ 1 // 0 }}", "division by zero"},
+      {"{{ " + std::string(5000, '(') + "1" + std::string(5000, ')') + " }}", "deep"},
+      {"{{ 1" +
+           [] {
+             std::string s;
+             for (int i = 0; i < 9000; ++i) s += "+1";
+             return s;
+           }() +
+           " }}",
+       "deep"},
+      {"{{ " + std::string(9000, '-') + "1 }}", "deep"},
+      {[] {
+         std::string s;
+         for (int i = 0; i < 9000; ++i) s += "{% if 1 %}";
+         return s;
+       }(),
+       "deep"},
+      {std::string(1 << 20, 'x'), "bytes, expected at most"},
+  };
+
+  for (const auto& [chat_template, message] : cases) {
+    EXPECT_THAT(failure_of(chat_template), HasSubstr(message)) << chat_template.substr(0, 100);
+  }
+}
+
+}  // namespace
+}  // namespace lathe
