@@ -9,7 +9,7 @@ namespace lathe {
 class AttentionView : public View {
  public:
   Info info() const override {
-    return {"attention", "Attention", {Place::None, Place::None, Place::RightBelow, Place::Center}};
+    return {"attention", "Attention", {Place::None, Place::None, Place::None, Place::Center}};
   }
   void draw(const Session& session, UiState& ui, Commands& commands) override;
 

@@ -56,7 +56,7 @@ std::vector<std::string> load_fonts(std::span<const std::string> folders) {
       {"Inter", 1.0F, {"opentype/inter/Inter-Regular.otf", "inter/Inter-Regular.otf", "Inter-Regular.otf"}},
       {"Inter bold", 1.0F, {"opentype/inter/Inter-SemiBold.otf", "inter/Inter-SemiBold.otf", "Inter-SemiBold.otf"}},
       {"JetBrains Mono",
-       1.07F,
+       1.09F,
        {"truetype/jetbrains-mono/JetBrainsMono-Regular.ttf", "jetbrains-mono/JetBrainsMono-Regular.ttf",
         "JetBrainsMono-Regular.ttf"}}};
   std::vector<std::string> missing;

@@ -30,7 +30,7 @@ void before_after(const char* name, std::int64_t before, std::int64_t after, Sho
     return;
   }
   value_row(name,
-            format("%s \u2192 %s  %s", show(before).c_str(), show(after).c_str(),
+            format("%s \u2192 %s %s", show(before).c_str(), show(after).c_str(),
                    format_change(static_cast<double>(before), static_cast<double>(after)).c_str())
                 .c_str(),
             tooltip);

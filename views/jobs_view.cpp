@@ -50,7 +50,7 @@ void draw_job(const JobView& job, Commands& commands) {
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
   ImGui::AlignTextToFramePadding();
-  ImGui::TextUnformatted(job.title.c_str());
+  clipped_text(job.title.c_str());
   if (!job.message.empty()) explain(job.message.c_str());
   ImGui::TableNextColumn();
   ImGui::SetCursorPosY(ImGui::GetCursorPosY() + (ImGui::GetFrameHeight() - px(6)) / 2);
@@ -58,11 +58,11 @@ void draw_job(const JobView& job, Commands& commands) {
   ImGui::TableNextColumn();
   ImGui::AlignTextToFramePadding();
   ImGui::PushStyleColor(ImGuiCol_Text, job.running ? colors().text : colors().dim);
-  ImGui::TextUnformatted(state_of(job).c_str());
+  clipped_text(state_of(job).c_str());
   ImGui::PopStyleColor();
   ImGui::TableNextColumn();
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
-  ImGui::TextUnformatted(speed_of(job).c_str());
+  clipped_text(speed_of(job).c_str());
   ImGui::PopStyleColor();
   ImGui::TableNextColumn();
   ImGui::PushID(static_cast<int>(job.id));
@@ -84,8 +84,8 @@ void JobsView::draw(const Session& session, UiState&, Commands& commands) {
     return;
   }
   if (!ImGui::BeginTable("jobs", 5, ImGuiTableFlags_ScrollY)) return;
-  ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthStretch, 1.2F);
-  ImGui::TableSetupColumn("bar", ImGuiTableColumnFlags_WidthStretch, 0.8F);
+  ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthStretch, 1.4F);
+  ImGui::TableSetupColumn("bar", ImGuiTableColumnFlags_WidthStretch, 0.6F);
   ImGui::TableSetupColumn("state", ImGuiTableColumnFlags_WidthStretch, 1.4F);
   ImGui::TableSetupColumn("speed", ImGuiTableColumnFlags_WidthStretch, 1.2F);
   ImGui::TableSetupColumn("cancel", ImGuiTableColumnFlags_WidthFixed, px(64));

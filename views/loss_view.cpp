@@ -67,14 +67,7 @@ void LossView::draw(const Session& session, UiState& ui, Commands& commands) {
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
   const float footer = ImGui::GetTextLineHeightWithSpacing();
-  const float small = std::clamp((space.y - footer) * 0.3F, px(70), px(140));
-  draw_loss(train, ui.settings, {space.x, space.y - footer - small - px(6)});
-  const ImVec2 third = {(space.x - 2 * px(8)) / 3, small};
-  draw_small("learning rate", train.lr, lr_follow_, third);
-  ImGui::SameLine(0, px(8));
-  draw_small("gradient norm", train.grad_norm, norm_follow_, third);
-  ImGui::SameLine(0, px(8));
-  draw_small("tokens / s", train.tokens_per_second, speed_follow_, third);
+  draw_loss(train, ui.settings, {space.x, space.y - footer});
   const PixelRect rect = {low.x, low.y, space.x, ImGui::GetCursorScreenPos().y - low.y};
   caption("Measured at every step, nats per token; all points kept. Double click to follow the run.");
   export_menu("loss export", rect,
@@ -113,24 +106,12 @@ void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImV
   PlotOptions options{
       .log = settings.log_loss,
       .x_last = static_cast<double>(std::max<std::int64_t>(train.steps, static_cast<std::int64_t>(train.loss.size())))};
-  if (!begin_step_plot("##loss", size, options, loss_follow_)) return;
+  if (!begin_step_plot("##loss", size, options, follow_)) return;
   plot_smoothed("loss", train.loss, loss_, colors().accent, settings.smoothing);
   plot_smoothed("next token", train.next_token, next_token_, colors().mla, settings.smoothing);
   if (any_above_zero(train.kl)) plot_smoothed("KL", train.kl, kl_, colors().moe, settings.smoothing);
   plot_held_out(train);
-  end_step_plot(loss_follow_);
-}
-
-void LossView::draw_small(const char* title, const Series& series, PlotFollow& follow, ImVec2 size) {
-  ImGui::BeginGroup();
-  caption(title);
-  PlotOptions options{.format = "%.3g", .legend = false, .x_last = static_cast<double>(series.size())};
-  size.y -= ImGui::GetTextLineHeightWithSpacing();
-  if (begin_step_plot(format("##%s", title).c_str(), size, options, follow)) {
-    plot_series(title, series, colors().dim);
-    end_step_plot(follow);
-  }
-  ImGui::EndGroup();
+  end_step_plot(follow_);
 }
 
 }  // namespace lathe

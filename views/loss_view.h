@@ -5,8 +5,7 @@
 
 namespace lathe {
 
-/// Loss and its parts over the steps of the run, held-out losses, and below them learning rate, gradient norm and
-/// speed. Every step is kept and drawn.
+/// Loss and its parts over the steps of the run, and the held-out losses. Every step is kept and drawn.
 class LossView : public View {
  public:
   Info info() const override { return {"loss", "Loss", {Place::None, Place::Center, Place::None, Place::None}}; }
@@ -15,10 +14,9 @@ class LossView : public View {
  private:
   void draw_tools(const Session& session, UiState& ui);
   void draw_loss(const TrainCurves& train, const Settings& settings, ImVec2 size);
-  void draw_small(const char* title, const Series& series, PlotFollow& follow, ImVec2 size);
 
   Smoothed loss_, next_token_, kl_;
-  PlotFollow loss_follow_, lr_follow_, norm_follow_, speed_follow_;
+  PlotFollow follow_;
 };
 
 }  // namespace lathe

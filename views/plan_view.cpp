@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "views/actions.h"
+#include "views/welcome.h"
 #include "views/widgets.h"
 
 namespace lathe {
@@ -84,11 +85,7 @@ std::string layer_ranges(const std::vector<std::int64_t>& layers) {
 
 void PlanView::draw(const Session& session, UiState& ui, Commands& commands) {
   if (!session.model) {
-    if (empty_state(
-            "Lathe turns attention into MLA and MLPs into mixtures of experts. Open a model to begin, or drop a "
-            "folder or file onto this window.",
-            "Open the tiny model"))
-      open_model({session, ui, commands}, "tiny");
+    draw_welcome({session, ui, commands});
     return;
   }
   if (ui.plan.plan().empty()) {
@@ -167,15 +164,22 @@ void PlanView::draw_entries(const Session& session, UiState& ui) {
     chip(attention ? "MLA" : "MoE", attention ? colors().mla : colors().moe);
     ImGui::TableNextColumn();
     ImGui::PushID(index++);
-    if (ImGui::Selectable(layer_ranges(entry.layers).c_str(), false, ImGuiSelectableFlags_SpanAllColumns)) {
+    ImGui::SetNextItemAllowOverlap();
+    const std::string layers = layer_ranges(entry.layers);
+    const float tall = std::max(ImGui::CalcTextSize(layers.c_str(), nullptr, false, ImGui::GetContentRegionAvail().x).y,
+                                2 * ImGui::GetTextLineHeight());
+    const ImVec2 at = ImGui::GetCursorPos();
+    if (ImGui::Selectable("##entry", false, ImGuiSelectableFlags_SpanAllColumns, {0, tall})) {
       ui.selection.clear();
       for (const std::int64_t layer : entry.layers) ui.selection.cells.insert({layer, entry.part});
     }
     explain("Select these on the board; the inspector then changes their settings");
     ImGui::PopID();
+    ImGui::SetCursorPos(at);
+    ImGui::TextWrapped("%s", layers.c_str());
     ImGui::TableNextColumn();
     ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
-    ImGui::TextUnformatted(settings_text(entry).c_str());
+    ImGui::TextWrapped("%s", settings_text(entry).c_str());
     ImGui::PopStyleColor();
   }
   ImGui::EndTable();
@@ -194,12 +198,12 @@ void PlanView::draw_sizes(const Session& session, const UiState& ui) {
   ImGui::TableNextColumn();
   for (const char* name : {"Now", "Planned", "Change"}) column(name, colors().faint);
   size_row("Parameters", before.params, after.params, format_count, "Exact, embeddings and norms included");
-  size_row("Parameters that one token uses", before.active_params, after.active_params, format_count,
+  size_row("Used by one token", before.active_params, after.active_params, format_count,
            "Exact: num_experts_per_tok of the routed experts");
-  size_row("KV cache per token", before.kv_values_per_token * bytes, after.kv_values_per_token * bytes, format_bytes,
+  size_row("Cache per token", before.kv_values_per_token * bytes, after.kv_values_per_token * bytes, format_bytes,
            "Exact. GQA: 2 x KV heads x head size; MLA: rank + RoPE dims; times the bytes of the cache's type");
   const std::int64_t context = std::min<std::int64_t>(session.model->config.max_position_embeddings, 131072);
-  size_row(format("KV cache at %lld tokens", static_cast<long long>(context)).c_str(),
+  size_row(format("Cache at %lld tokens", static_cast<long long>(context)).c_str(),
            before.kv_values_per_token * bytes * context, after.kv_values_per_token * bytes * context, format_bytes,
            "Exact: per token times the model's positions, at most 131,072");
   size_row("Weights in f32", before.params * 4, after.params * 4, format_bytes, "Exact: 4 bytes each");

@@ -6,6 +6,7 @@
 #include "views/layer_board_view.h"
 #include "views/log_view.h"
 #include "views/loss_view.h"
+#include "views/optimiser_view.h"
 #include "views/plan_view.h"
 #include "views/receipt_view.h"
 #include "views/router_view.h"
@@ -25,8 +26,8 @@ std::vector<std::unique_ptr<View>> list() {
 }  // namespace
 
 std::vector<std::unique_ptr<View>> make_views() {
-  return list<LayerBoardView, PlanView, LossView, GenerateView, AttentionView, RouterView, ReceiptView, LatentView,
-              TrainView, InspectorView, SamplingView, JobsView, LogView>();
+  return list<LayerBoardView, PlanView, LossView, GenerateView, AttentionView, RouterView, OptimiserView, ReceiptView,
+              LatentView, TrainView, InspectorView, SamplingView, JobsView, LogView>();
 }
 
 }  // namespace lathe

@@ -9,7 +9,8 @@
 namespace lathe {
 namespace {
 
-constexpr float kFontSize = 14.5F;
+// Line height; letters of Inter are then 13.6 pixels to the em.
+constexpr float kFontSize = 16.5F;
 
 constexpr ImVec4 rgb(unsigned hex, float alpha = 1.0F) {
   return {static_cast<float>(hex >> 16 & 0xFF) / 255.0F, static_cast<float>(hex >> 8 & 0xFF) / 255.0F,
@@ -76,7 +77,7 @@ void set_sizes(ImGuiStyle& style) {
   style.ScrollbarRounding = 6;
   style.WindowBorderSize = 1;
   style.PopupBorderSize = 1;
-  style.FrameBorderSize = 0;
+  style.FrameBorderSize = 1;
   style.TabBorderSize = 0;
   style.TabBarBorderSize = 1;
   style.TabBarOverlineSize = 2;
@@ -188,7 +189,8 @@ void apply_theme(Theme theme, float scale) {
   set_sizes(style);
   set_surface_colors(style, palette);
   set_control_colors(style, palette);
-  style.FontSizeBase = kFontSize;
+  // A style that is set inside a frame takes its font size at the start of the next one.
+  style.FontSizeBase = style._NextFrameFontSizeBase = kFontSize;
   style.ScaleAllSizes(scale);
   style.FontScaleMain = scale;
   ImGui::GetStyle() = style;

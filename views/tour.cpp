@@ -1,5 +1,7 @@
 #include "views/tour.h"
 
+#include <imgui_internal.h>
+
 #include <algorithm>
 #include <array>
 
@@ -13,29 +15,30 @@ struct Step {
   const char* text;
   const char* button;
   Workspace workspace;
+  const char* panel;  ///< the window that the step points at
 };
 
 constexpr std::array<Step, kTourSteps> kSteps = {{
     {"Open a model",
      "Lathe ships a tiny Llama that it trained itself. It opens in a second; every layer becomes a row of the board "
      "on the left.",
-     "Open the tiny model", Workspace::Design},
+     "Open the tiny model", Workspace::Design, "Layers###layers.Design.1"},
     {"Plan which layers change",
      "The plan says which attention becomes MLA and which feed-forward becomes a mixture of experts. Click and drag on "
      "the board, or start from a recipe. Nothing is changed yet: the bar above shows what it would save.",
-     "Load a plan", Workspace::Design},
+     "Load a plan", Workspace::Design, "Plan###plan.Design.1"},
     {"Convert",
      "The plan is carried out layer by layer, each measured against the original. The receipt holds every error; Undo "
      "returns the very same weights.",
-     "Convert", Workspace::Design},
+     "Convert", Workspace::Design, "top bar"},
     {"Heal",
      "A short training run of the converted layers wins back what the conversion cost. Watch the loss and how the "
      "router spreads its tokens.",
-     "Start healing", Workspace::Train},
+     "Start healing", Workspace::Train, "Training###train.Train.1"},
     {"Write",
      "Write with the healed model beside the original. Hover a token for its probability and what else it could have "
      "been.",
-     "Write", Workspace::Generate},
+     "Write", Workspace::Generate, "Generate###generate.Generate.1"},
 }};
 
 bool step_done(const ActionContext& context, int step) {
@@ -76,6 +79,14 @@ void run_step(ActionContext context, int step) {
     if (context.ui.generate.prompt.empty()) context.ui.generate.prompt = "Once upon a time";
     write_text(context);
   }
+}
+
+/// A frame around the panel, so that the eye finds it.
+void point_at(const char* panel) {
+  const ImGuiWindow* window = ImGui::FindWindowByName(panel);
+  if (window == nullptr || !window->WasActive) return;
+  const ImVec2 high = {window->Pos.x + window->Size.x, window->Pos.y + window->Size.y};
+  ImGui::GetForegroundDrawList()->AddRect(window->Pos, high, color(colors().accent), px(6), px(2));
 }
 
 void draw_dots(int step) {
@@ -123,6 +134,7 @@ void draw_tour(ActionContext context) {
   int& step = context.ui.tour_step;
   if (step < 0 || step >= kTourSteps) return;
   const int shown = step;
+  point_at(kSteps[static_cast<std::size_t>(step)].panel);
   const Step& now = kSteps[static_cast<std::size_t>(step)];
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   const ImVec2 corner = {viewport->WorkPos.x + viewport->WorkSize.x / 2,

@@ -11,7 +11,7 @@
 namespace lathe {
 
 /// Where a view sits in the layout that the program starts with.
-enum class Place { None, Left, Center, CenterBelow, Right, RightBelow, Bottom };
+enum class Place { None, Left, Center, CenterBelow, Right, Bottom };
 
 /// A panel: a picture of the session that leaves commands. It holds caches of what it draws and nothing else.
 class View {

@@ -138,6 +138,21 @@ void text_right(const char* text) {
   ImGui::TextUnformatted(text);
 }
 
+void clipped_text(const char* text) {
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ImVec2 size = ImGui::CalcTextSize(text);
+  const float width = ImGui::GetContentRegionAvail().x;
+  if (size.x <= width) {
+    ImGui::TextUnformatted(text);
+    return;
+  }
+  const float y = at.y + ImGui::GetCurrentWindow()->DC.CurrLineTextBaseOffset;
+  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), {at.x, y}, {at.x + width, y + size.y}, at.x + width, text,
+                            nullptr, &size);
+  ImGui::Dummy({width, size.y});
+  explain(text);
+}
+
 void chip(const char* text, const ImVec4& tint) {
   const ImVec2 size = ImGui::CalcTextSize(text);
   const ImVec2 at = ImGui::GetCursorScreenPos();

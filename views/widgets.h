@@ -40,6 +40,9 @@ void tinted_row(const char* name, const char* value, const ImVec4& tint, const c
 /// Text right-aligned in what is left of the line.
 void text_right(const char* text);
 
+/// Text with an ellipsis where it does not fit the line, then whole in a tooltip.
+void clipped_text(const char* text);
+
 /// A coloured pill with text, as large as the text.
 void chip(const char* text, const ImVec4& tint);
 

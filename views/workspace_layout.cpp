@@ -36,17 +36,14 @@ Nodes split(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr
   node(nodes, Place::Left) =
       ImGui::DockBuilderSplitNode(center, ImGuiDir_Left, share_of(design ? 380 : 280, size.x), nullptr, &center);
   const float rest = size.x * (1 - share_of(design ? 380 : 280, size.x));
-  ImGuiID right = 0;
   if (uses(views, workspace, Place::Right)) {
-    right = ImGui::DockBuilderSplitNode(center, ImGuiDir_Right, share_of(320, rest), nullptr, &center);
-    if (uses(views, workspace, Place::RightBelow))
-      node(nodes, Place::RightBelow) = ImGui::DockBuilderSplitNode(right, ImGuiDir_Down, 0.4F, nullptr, &right);
-    node(nodes, Place::Right) = right;
+    node(nodes, Place::Right) =
+        ImGui::DockBuilderSplitNode(center, ImGuiDir_Right, share_of(320, rest), nullptr, &center);
   }
   node(nodes, Place::Bottom) =
       ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, share_of(128, size.y), nullptr, &center);
   if (uses(views, workspace, Place::CenterBelow))
-    node(nodes, Place::CenterBelow) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, 0.5F, nullptr, &center);
+    node(nodes, Place::CenterBelow) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, 0.46F, nullptr, &center);
   node(nodes, Place::Center) = center;
   return nodes;
 }

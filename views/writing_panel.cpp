@@ -38,6 +38,15 @@ void token_tooltip(const TokenChoice& choice, std::size_t position) {
   ImGui::EndTooltip();
 }
 
+/// Word by word, so that lines break between them.
+void add_words(TokenFlow& flow, std::string_view text, ImU32 ink) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(" \n", 1), text.size());
+    flow.add(text.substr(0, end), 0, ink);
+    text.remove_prefix(end);
+  }
+}
+
 void draw_figures(const char* title, const Writing& writing) {
   ImGui::PushFont(bold_font(), 0);
   ImGui::TextUnformatted(title);
@@ -62,7 +71,7 @@ void draw_writing(const char* title, const Writing& writing, const UiState& ui, 
   draw_figures(title, writing);
   ImGui::Separator();
   TokenFlow flow;
-  flow.add(writing.prompt, 0, color(colors().faint));
+  add_words(flow, writing.prompt, color(colors().faint));
   std::size_t hovered = writing.tokens.size();
   for (std::size_t i = 0; i < writing.tokens.size(); ++i) {
     const TokenChoice& choice = writing.tokens[i];

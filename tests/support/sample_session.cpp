@@ -159,7 +159,7 @@ ConversionPlan sample_plan() {
   ConversionPlan plan;
   plan.name = "sample";
   for (std::int64_t layer = 8; layer <= 24; layer += 2) plan.layers[layer].attention = MlaPlan();
-  for (std::int64_t layer = 11; layer <= 23; layer += 4) plan.layers[layer].feed_forward = MoePlan();
+  for (const std::int64_t layer : {11, 15, 19, 23}) plan.layers[layer].feed_forward = MoePlan();
   return plan;
 }
 

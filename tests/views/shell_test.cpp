@@ -1,0 +1,214 @@
+#include "views/shell.h"
+
+#include <set>
+
+#include "tests/support/sample_session.h"
+#include "tests/support/ui_test.h"
+#include "views/actions.h"
+#include "views/tour.h"
+
+namespace lathe {
+namespace {
+
+class TheShell : public ShellTest {
+ protected:
+  static constexpr ImGuiKeyChord kCtrl = ImGuiMod_Ctrl;
+  static constexpr ImGuiKeyChord kShift = ImGuiMod_Shift;
+};
+
+struct Case {
+  const char* name;
+  Session (*session)();
+};
+
+class EveryView : public ShellTest, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(EveryView, DrawsInBothThemesAndAllWorkspaces) {
+  session_ = GetParam().session();
+  for (const Theme theme : {Theme::Dark, Theme::Light}) {
+    for (int i = 0; i < kNumWorkspaces; ++i) {
+      ui_.settings.theme = theme;
+      ui_.settings.workspace = static_cast<Workspace>(i);
+      frames(3);
+      EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 500);
+    }
+  }
+}
+
+TEST_P(EveryView, DrawsInATinyWindowAtTheLargestScale) {
+  session_ = GetParam().session();
+  ui_.settings.scale = 2.0F;
+  resize(480, 320);
+  for (int i = 0; i < kNumWorkspaces; ++i) {
+    ui_.settings.workspace = static_cast<Workspace>(i);
+    frames(3);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sessions, EveryView,
+                         ::testing::Values(Case{"empty", empty_session},
+                                           Case{"opened", [] { return opened_session(); }},
+                                           Case{"converting", [] { return converting_session(5); }},
+                                           Case{"converted", converted_session},
+                                           Case{"training", [] { return trained_session(40, true); }},
+                                           Case{"full", full_session}, Case{"failed", failed_session}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(TheShell, OpensTheTinyModelThroughAButton) {
+  act([](ImGuiTestContext* user) { user->ItemClick("**/Open the tiny model"); });
+  ASSERT_EQ(posted<OpenModel>().size(), 1U);
+  EXPECT_EQ(posted<OpenModel>().front().path, "tiny");
+}
+
+TEST_F(TheShell, OpensTheTinyModelThroughTheMenu) {
+  act([](ImGuiTestContext* user) {
+    user->SetRef("##MainMenuBar");
+    user->MenuClick("File/Open the tiny model");
+  });
+  EXPECT_EQ(posted<OpenModel>().size(), 1U);
+}
+
+TEST_F(TheShell, ConvertPostsThePlanAndTheDoneJobEmptiesIt) {
+  session_ = opened_session();
+  ui_.model = session_.model->path;
+  ui_.plan.edit("Load recipe", sample_plan());
+  act([](ImGuiTestContext* user) { user->ItemClick("top bar/Convert"); });
+  ASSERT_EQ(posted<Convert>().size(), 1U);
+  EXPECT_EQ(posted<Convert>().front().plan, sample_plan());
+
+  const JobId job = ui_.convert_job;
+  reduce(session_, Event{job, JobStarted{"Convert"}});
+  frames(2);
+  EXPECT_FALSE(ui_.plan.plan().empty());
+  reduce(session_, Event{job, JobEnded{JobOutcome::Done, "", 1.0}});
+  frames(2);
+  EXPECT_TRUE(ui_.plan.plan().empty());
+}
+
+TEST_F(TheShell, UndoneConversionBringsItsPlanBack) {
+  session_ = opened_session();
+  ui_.model = session_.model->path;
+  ui_.plan.edit("Load recipe", sample_plan());
+  ui_.plan.applied();
+  session_.model->undo = {"Convert 9 MLA, 4 MoE"};
+  act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | ImGuiKey_Z); });
+  ASSERT_EQ(posted<Undo>().size(), 1U);
+  const JobId job = ui_.undo_job;
+  reduce(session_, Event{job, JobStarted{"Undo"}});
+  reduce(session_, Event{job, JobEnded{JobOutcome::Done, "", 0.1}});
+  frames(2);
+  EXPECT_EQ(ui_.plan.plan(), sample_plan());
+}
+
+TEST_F(TheShell, UndoAndRedoWalkThePlanFirst) {
+  session_ = opened_session();
+  session_.model->undo = {"Convert"};
+  act([](ImGuiTestContext* user) {
+    user->ItemClick("**/attention 4");
+    user->KeyPress(ImGuiKey_M);
+    user->KeyPress(kCtrl | ImGuiKey_Z);
+  });
+  EXPECT_TRUE(ui_.plan.plan().empty());
+  EXPECT_TRUE(posted<Undo>().empty());
+  act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | kShift | ImGuiKey_Z); });
+  EXPECT_EQ(ui_.plan.plan().num_mla(), 1);
+}
+
+TEST_F(TheShell, CancelPostsTheRunningJobsId) {
+  session_ = trained_session(20, true);
+  act([](ImGuiTestContext* user) { user->ItemClick("top bar/Cancel"); });
+  ASSERT_EQ(posted<CancelJob>().size(), 1U);
+  EXPECT_EQ(posted<CancelJob>().front().job, session_.running_job()->id);
+}
+
+TEST_F(TheShell, ThePaletteFindsAnActionAndRunsIt) {
+  session_ = opened_session();
+  act([](ImGuiTestContext* user) {
+    user->KeyPress(kCtrl | ImGuiKey_K);
+    user->KeyChars("suggest");
+    user->KeyPress(ImGuiKey_Enter);
+  });
+  EXPECT_FALSE(ui_.plan.plan().empty());
+  EXPECT_EQ(ui_.dialog, Dialog::None);
+}
+
+TEST_F(TheShell, DialogsOpenAndCloseByKey) {
+  act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | ImGuiKey_Slash); });
+  EXPECT_EQ(ui_.dialog, Dialog::Shortcuts);
+  act([](ImGuiTestContext* user) { user->KeyPress(ImGuiKey_Escape); });
+  EXPECT_EQ(ui_.dialog, Dialog::None);
+}
+
+TEST_F(TheShell, AFailedJobShowsACardUntilItIsDismissed) {
+  session_ = failed_session();
+  act([](ImGuiTestContext* user) { user->ItemClick("##failure 6/Dismiss"); });
+  EXPECT_TRUE(ui_.dismissed.contains(6));
+}
+
+TEST_F(TheShell, PostsWatchesOnlyWhenWhatIsVisibleChanges) {
+  session_ = full_session();
+  ui_.settings.workspace = Workspace::Inspect;
+  frames(10);
+  ASSERT_EQ(posted<SetWatches>().size(), 1U);
+  EXPECT_EQ(posted<SetWatches>().front().watches.front().kind, PictureKind::Attention);
+  ui_.head = 2;
+  frames(3);
+  ASSERT_EQ(posted<SetWatches>().size(), 2U);
+  EXPECT_EQ(posted<SetWatches>().back().watches.front().head, 2);
+  ui_.settings.workspace = Workspace::Design;
+  frames(3);
+  EXPECT_TRUE(posted<SetWatches>().back().watches.empty());
+}
+
+TEST_F(TheShell, QuitAsksFirstWhenTheModelIsNotSaved) {
+  session_ = converted_session();
+  act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | ImGuiKey_Q); });
+  EXPECT_EQ(ui_.dialog, Dialog::ConfirmQuit);
+  EXPECT_TRUE(requested<Quit>().empty());
+  act([](ImGuiTestContext* user) { user->ItemClick("Quit without saving?/Quit without saving"); });
+  EXPECT_EQ(requested<Quit>().size(), 1U);
+}
+
+TEST_F(TheShell, AnotherModelStartsWithAnEmptyPlan) {
+  session_ = opened_session();
+  act([](ImGuiTestContext* user) {
+    user->ItemClick("**/attention 4");
+    user->KeyPress(ImGuiKey_M);
+  });
+  session_.model->path = "/models/other";
+  frames(2);
+  EXPECT_TRUE(ui_.plan.plan().empty());
+  EXPECT_TRUE(ui_.selection.cells.empty());
+}
+
+TEST_F(TheShell, TheTourPostsTheRealCommands) {
+  ui_.tour_step = 0;
+  act([](ImGuiTestContext* user) { user->ItemClick("tour/Open the tiny model"); });
+  EXPECT_EQ(posted<OpenModel>().size(), 1U);
+  session_ = opened_session();
+  ui_.open_job = 0;
+  act([](ImGuiTestContext* user) {
+    user->ItemClick("tour/Next");
+    user->ItemClick("tour/Load a plan");
+    user->ItemClick("tour/Next");
+    user->ItemClick("tour/Convert");
+  });
+  ASSERT_EQ(posted<Convert>().size(), 1U);
+  EXPECT_TRUE(plan_problems(posted<Convert>().front().plan, session_.model->config).empty());
+}
+
+TEST_F(TheShell, ResetLayoutBringsEveryPanelBack) {
+  session_ = opened_session();
+  frames(3);
+  ImGui::SetWindowPos("Layers###layers.Design.1", {900, 10});
+  ui_.reset_layout = true;
+  frames(3);
+  act([](ImGuiTestContext* user) {
+    const ImGuiTestItemInfo board = user->WindowInfo("Layers###layers.Design.1");
+    IM_CHECK(board.Window != nullptr);
+    IM_CHECK_LT(board.Window->Pos.x, 20.0F);
+  });
+}
+
+}  // namespace
+}  // namespace lathe
