@@ -1,16 +1,26 @@
 #include "model/nn/rope.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/tensor.h>
+#include <c10/util/BFloat16.h>
 
 #include <cmath>
 #include <numbers>
 
+#include "model/nn/linear.h"
+
+// B batch, H heads, T tokens, K rotated dims, F rotary pairs
+
 namespace lathe {
 namespace {
+
+constexpr std::int64_t kValuesPerTask = std::int64_t{1} << 15;
 
 // Long wavelengths are stretched by `factor`, short ones kept, those between blended.
 void scale_as_llama3(at::Tensor& frequencies_F, const RopeScaling& scaling) {
@@ -31,6 +41,70 @@ void scale_as_llama3(at::Tensor& frequencies_F, const RopeScaling& scaling) {
                          static_cast<float>(scaling.high_freq_factor - scaling.low_freq_factor);
     values[i] = (1 - smooth) * stretched + smooth * frequency;
   }
+}
+
+/// The pairs of every row turned in one pass, where the operators would make seven. Rows lie anywhere; the result is
+/// contiguous. Rounds as the operators do.
+template <typename Value>
+at::Tensor turn_rows(const at::Tensor& x, const at::Tensor& cos_TF, const at::Tensor& sin_TF) {
+  const std::int64_t pairs = cos_TF.size(1), tokens = cos_TF.size(0);
+  at::Tensor out = at::empty(x.sizes(), x.options());
+  const at::Tensor rows = x.dim() == 4 && x.stride(-1) == 1 ? x : x.reshape({1, -1, tokens, 2 * pairs}).contiguous();
+  const std::int64_t per_batch = rows.size(1) * tokens;
+  const Value *cos = cos_TF.const_data_ptr<Value>(), *sin = sin_TF.const_data_ptr<Value>();
+  const Value* from = rows.const_data_ptr<Value>();
+  Value* to = out.mutable_data_ptr<Value>();
+  const auto turn = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t b = row / per_batch, h = row % per_batch / tokens, t = row % tokens;
+      const Value* re = from + b * rows.stride(0) + h * rows.stride(1) + t * rows.stride(2);
+      const Value *im = re + pairs, *c = cos + t * pairs, *s = sin + t * pairs;
+      Value* y = to + row * 2 * pairs;
+      for (std::int64_t i = 0; i < pairs; ++i) {
+        y[i] = re[i] * c[i] - im[i] * s[i];
+        y[pairs + i] = im[i] * c[i] + re[i] * s[i];
+      }
+    }
+  };
+  const std::int64_t grain = 1 + 16384 / (2 * pairs);  // a thread is not worth waking for less
+  at::parallel_for(0, rows.size(0) * per_batch, grain, turn);
+  return out;
+}
+
+// Turns one row of K values by the angles of its token.
+template <typename Value>
+void turn_row(const Value* in, Value* out, const float* cos, const float* sin, std::int64_t pairs) {
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    const auto re = static_cast<float>(in[i]);
+    const auto im = static_cast<float>(in[i + pairs]);
+    out[i] = static_cast<Value>(re * cos[i] - im * sin[i]);
+    out[i + pairs] = static_cast<Value>(im * cos[i] + re * sin[i]);
+  }
+}
+
+// One pass where the composed operators take seven.
+template <typename Value>
+at::Tensor turn(const at::Tensor& x, const RopeTable& table) {
+  const at::Tensor x_BHTK = x.dim() == 4 ? x : x.unsqueeze(1);
+  const std::int64_t heads = x_BHTK.size(1);
+  const std::int64_t tokens = x_BHTK.size(2);
+  const std::int64_t width = x_BHTK.size(3);
+  const at::Tensor y = at::empty(x.sizes(), x.options());
+  const Value* in = x_BHTK.const_data_ptr<Value>();
+  Value* out = y.mutable_data_ptr<Value>();
+  const float* cos = table.cos_TF.const_data_ptr<float>();
+  const float* sin = table.sin_TF.const_data_ptr<float>();
+  const auto turn_rows = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t t = row % tokens;
+      const std::int64_t head = row / tokens % heads;
+      const std::int64_t b = row / tokens / heads;
+      const Value* from = in + b * x_BHTK.stride(0) + head * x_BHTK.stride(1) + t * x_BHTK.stride(2);
+      turn_row(from, out + row * width, cos + t * width / 2, sin + t * width / 2, width / 2);
+    }
+  };
+  if (width > 0) at::parallel_for(0, x_BHTK.size(0) * heads * tokens, kValuesPerTask / width + 1, turn_rows);
+  return y;
 }
 
 }  // namespace
@@ -59,9 +133,18 @@ RopeTable select_rope_pairs(const RopeTable& table, const std::vector<std::int64
 }
 
 at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
+  if (is_inference() && x.is_cpu() && x.stride(-1) == 1) {
+    if (x.scalar_type() == at::kFloat) return turn<float>(x, table);
+    if (x.scalar_type() == at::kBFloat16) return turn<at::BFloat16>(x, table);
+  }
   const std::int64_t num_pairs = table.cos_TF.size(1);
   const at::Tensor cos_TF = table.cos_TF.to(x.scalar_type());
   const at::Tensor sin_TF = table.sin_TF.to(x.scalar_type());
+  const bool is_whole = x.size(-1) == 2 * num_pairs && x.size(-2) == cos_TF.size(0) && x.numel() > 0;
+  if (is_whole && !at::GradMode::is_enabled() && x.is_cpu() && cos_TF.is_contiguous() && sin_TF.is_contiguous()) {
+    if (x.scalar_type() == at::kFloat) return turn_rows<float>(x, cos_TF, sin_TF);
+    if (x.scalar_type() == at::kBFloat16) return turn_rows<c10::BFloat16>(x, cos_TF, sin_TF);
+  }
   const at::Tensor re = x.narrow(-1, 0, num_pairs);
   const at::Tensor im = x.narrow(-1, num_pairs, num_pairs);
   return at::cat({re * cos_TF - im * sin_TF, im * cos_TF + re * sin_TF}, -1);
