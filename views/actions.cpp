@@ -21,6 +21,7 @@ bool can_train(const Context& c) { return has_model(c) && !is_busy(c.session) &&
 bool can_write(const Context& c) {
   return has_model(c) && !is_busy(c.session) && generate_problems(c.ui.generate).empty();
 }
+bool can_measure(const Context& c) { return has_model(c) && !is_busy(c.session); }
 bool can_stop(const Context& c) { return is_busy(c.session); }
 bool can_undo(const Context& c) {
   return c.ui.plan.can_undo() || (has_model(c) && !c.session.model->undo.empty() && !is_busy(c.session));
@@ -110,7 +111,7 @@ const Action kActions[] = {
     {"plan.convert", "Run", "Convert", kCtrl + ImGuiKey_Enter, can_convert, [](Context& c) { convert_plan(c); }},
     {"train.start", "Run", "Start healing", ImGuiKey_F5, can_train, [](Context& c) { start_training(c); }},
     {"generate.write", "Run", "Write", ImGuiKey_F6, can_write, [](Context& c) { write_text(c); }},
-    {"model.evaluate", "Run", "Measure held-out loss", ImGuiKey_F7, has_model, evaluate},
+    {"model.evaluate", "Run", "Measure held-out loss", ImGuiKey_F7, can_measure, evaluate},
     {"job.cancel", "Run", "Cancel the running job", kShift + ImGuiKey_Escape, can_stop, stop_job},
 
     {"workspace.design", "View", "Design", kCtrl + ImGuiKey_1, always, switch_to<Workspace::Design>},

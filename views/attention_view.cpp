@@ -66,7 +66,7 @@ void AttentionView::draw(const Session& session, UiState& ui, Commands& commands
   commands.watch({.kind = PictureKind::Attention, .layer = ui.layer, .head = ui.head, .prompt = ui.attention_prompt});
   draw_tools(config, ui);
   const AttentionMap* map = session.attention.get();
-  if (map == nullptr || map->side <= 0 || map->weights.empty()) {
+  if (map == nullptr || map->side <= 0 || map->weights.size() < static_cast<std::size_t>(map->side * map->side)) {
     if (empty_state("Type a text above, or write something: the weights of this layer and head appear here.", "Write"))
       run_action("generate.write", {session, ui, commands});
     return;
@@ -82,19 +82,21 @@ void AttentionView::draw(const Session& session, UiState& ui, Commands& commands
   if (wide) ImGui::SameLine(0, px(16));
   draw_row(*map, wide ? side : space.y - side - footer - px(8));
   draw_color_bar(ui.settings.attention_scale);
-  const bool stale = map->layer != ui.layer || map->head != ui.head;
-  std::string source = format("Layer %lld, head %lld, %lld tokens", static_cast<long long>(map->layer),
-                              static_cast<long long>(map->head), static_cast<long long>(map->num_tokens))
-                           .c_str();
-  if (map->pool > 1)
-    source += format(", each cell the maximum over %lld \u00d7 %lld", static_cast<long long>(map->pool),
-                     static_cast<long long>(map->pool))
-                  .c_str();
-  source += stale ? "; the chosen one is being computed" : "; measured, masked cells are background";
-  if (not_finite_ > 0) source += format("; %lld not finite", static_cast<long long>(not_finite_)).c_str();
-  caption(source.c_str());
+  draw_source(*map, ui);
   export_menu("attention export", {low.x, low.y, space.x, space.y},
               {"attention", [map] { return attention_csv(*map); }}, commands);
+}
+
+void AttentionView::draw_source(const AttentionMap& map, const UiState& ui) const {
+  const auto number = [](std::int64_t value) { return static_cast<long long>(value); };
+  std::string source =
+      format("Layer %lld, head %lld, %lld tokens", number(map.layer), number(map.head), number(map.num_tokens)).c_str();
+  if (map.pool > 1)
+    source += format(", each cell the maximum over %lld \u00d7 %lld", number(map.pool), number(map.pool)).c_str();
+  const bool stale = map.layer != ui.layer || map.head != ui.head;
+  source += stale ? "; the chosen one is being computed" : "; measured, masked cells are background";
+  if (not_finite_ > 0) source += format("; %lld not finite", number(not_finite_)).c_str();
+  caption(source.c_str());
 }
 
 void AttentionView::draw_tools(const ModelConfig& config, UiState& ui) {
@@ -128,7 +130,9 @@ void AttentionView::draw_tools(const ModelConfig& config, UiState& ui) {
   ImGui::SameLine();
   export_button("attention export");
   ImGui::SetNextItemWidth(-1);
-  text_input("##prompt", ui.attention_prompt, "A text to look at; empty: what was last written");
+  // Only a finished text is asked for: each asks the engine for a pass over it.
+  text_input("##prompt", typed_, "A text to look at; empty: what was last written");
+  if (ImGui::IsItemDeactivatedAfterEdit()) ui.attention_prompt = typed_;
 }
 
 void AttentionView::paint(const AttentionMap& map, AttentionScale scale) {

@@ -15,11 +15,13 @@ class AttentionView : public View {
 
  private:
   void draw_tools(const ModelConfig& config, UiState& ui);
+  void draw_source(const AttentionMap& map, const UiState& ui) const;
   void draw_map(const AttentionMap& map, UiState& ui, ImVec2 size);
   void draw_hover(const AttentionMap& map, ImVec2 low, float side);
   void draw_row(const AttentionMap& map, float height);
   void paint(const AttentionMap& map, AttentionScale scale);
 
+  std::string typed_;
   HeatTexture texture_;
   const AttentionMap* painted_ = nullptr;
   std::int64_t painted_version_ = -1;

@@ -108,6 +108,25 @@ void draw_model(const ModelInfo& model, const Sizes& sizes) {
   value_row("Format", model.format.c_str());
 }
 
+void draw_evaluated(const Session& session, ActionContext context) {
+  heading("Held-out loss");
+  if (session.evaluated) {
+    const Evaluated& measured = *session.evaluated;
+    value_row("Loss", format_value(measured.nll).c_str(), "Measured, nats per token, teacher-forced");
+    value_row("Perplexity", format_value(measured.ppl).c_str(), "exp(loss)");
+    value_row("Tokens", format_count(measured.tokens).c_str());
+    if (measured.compared) {
+      value_row("KL to original", format_value(measured.kl).c_str(), "Measured: KL(original || model), nats per token");
+      value_row("Same best token", format("%.1f %%", 100 * measured.top1_agreement).c_str(),
+                "Measured: share of positions where both models find the same token most probable");
+    }
+  }
+  const Action* measure = find_action("model.evaluate");
+  ImGui::BeginDisabled(!measure->enabled(context));
+  if (ImGui::Button(session.evaluated ? "Measure again" : "Measure held-out loss", {-1, 0})) measure->run(context);
+  ImGui::EndDisabled();
+}
+
 }  // namespace
 
 void InspectorView::draw(const Session& session, UiState& ui, Commands& commands) {
@@ -122,6 +141,7 @@ void InspectorView::draw(const Session& session, UiState& ui, Commands& commands
     if (ui.selection.cells.empty()) {
       draw_model(*session.model, ui.prediction.before);
       caption("Select cells on the board to see and plan them.");
+      draw_evaluated(session, {session, ui, commands});
     }
     for (const LayerPart part : {LayerPart::Attention, LayerPart::FeedForward}) {
       if (!any_selected(ui, part)) continue;

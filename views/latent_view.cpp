@@ -88,32 +88,32 @@ void LatentView::draw(const Session& session, UiState& ui, Commands& commands) {
   const LayerReceipt& receipt = chosen == spectra.end() ? *spectra.front() : **chosen;
   ui.latent_layer = receipt.layer;
   if (ui.watch_latent) commands.watch({.kind = PictureKind::LiveLatent, .layer = receipt.layer, .prompt = {}});
-  const auto live = session.live_latents.find(receipt.layer);
   prepare(receipt.spectrum);
-
   if (ImGui::BeginChild("layers", {px(172), 0})) draw_layers(session, ui);
   ImGui::EndChild();
   ImGui::SameLine();
   ImGui::BeginGroup();
+  draw_plots(session, receipt.spectrum, ui, commands);
+  ImGui::EndGroup();
+}
+
+void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectrum, UiState& ui, Commands& commands) {
   ImGui::Checkbox("live latents", &ui.watch_latent);
-  explain(
-      "Also draw the eigenvalues of the second moment of the latents of the tokens last seen, measured by the engine");
+  explain("Also draw the eigenvalues of the second moment of the latents of the tokens last seen, as they are now");
   ImGui::SameLine();
   export_button("latent export");
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
-  const float footer = ImGui::GetTextLineHeightWithSpacing();
-  const float half = (space.y - footer - px(4)) / 2;
+  const float half = (space.y - ImGui::GetTextLineHeightWithSpacing() - px(4)) / 2;
+  const auto live = session.live_latents.find(spectrum.layer);
   const bool show_live = ui.watch_latent && live != session.live_latents.end();
-  draw_spectrum(receipt.spectrum, show_live ? live->second.get() : nullptr, {space.x, half});
-  draw_lost(receipt.spectrum, {space.x, half});
-  caption("Measured on the calibration text, float64 accumulation; the line marks the rank that was kept.");
-  ImGui::EndGroup();
-  export_menu(
-      "latent export", {low.x, low.y, space.x, space.y},
-      {"latent",
-       [&session] { return spectra_csv(session.receipt ? session.receipt->layers : session.converting_receipts); }},
-      commands);
+  draw_spectrum(spectrum, show_live ? live->second.get() : nullptr, {space.x, half});
+  draw_lost(spectrum, {space.x, half});
+  caption("Measured on the calibration text; the line marks the rank that was kept.");
+  const Exports exports{"latent", [&session] {
+                          return spectra_csv(session.receipt ? session.receipt->layers : session.converting_receipts);
+                        }};
+  export_menu("latent export", {low.x, low.y, space.x, space.y}, exports, commands);
 }
 
 void LatentView::draw_layers(const Session& session, UiState& ui) {

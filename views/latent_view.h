@@ -15,6 +15,7 @@ class LatentView : public View {
 
  private:
   void draw_layers(const Session& session, UiState& ui);
+  void draw_plots(const Session& session, const LatentSpectrum& spectrum, UiState& ui, Commands& commands);
   void draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent* live, ImVec2 size);
   void draw_lost(const LatentSpectrum& spectrum, ImVec2 size);
   void prepare(const LatentSpectrum& spectrum);

@@ -60,15 +60,30 @@ void PlanEditor::redo() {
   ++version_;
 }
 
-void PlanEditor::applied() {
+void PlanEditor::applied(const ModelConfig& config) {
+  ConversionPlan done = plan_, rest = plan_;
+  for (const auto& [layer, part] : plan_.layers) {
+    LayerPlan& kept = rest.layers[layer];
+    LayerPlan& carried_out = done.layers[layer];
+    (is_converted(config, {layer, LayerPart::Attention}) ? kept : carried_out).attention.reset();
+    (is_converted(config, {layer, LayerPart::FeedForward}) ? kept : carried_out).feed_forward.reset();
+    if (kept.empty()) rest.layers.erase(layer);
+    if (carried_out.empty()) done.layers.erase(layer);
+  }
+  if (done.empty()) return;
   std::vector<ConversionPlan> applied = std::move(applied_);
-  applied.push_back(plan_);
+  applied.push_back(std::move(done));
   reset();
   applied_ = std::move(applied);
+  if (!rest.empty()) plan_ = std::move(rest);
 }
 
-bool PlanEditor::restore() {
+bool PlanEditor::restore(const ModelConfig& config) {
   if (applied_.empty() || !plan_.empty()) return false;
+  for (const auto& [layer, part] : applied_.back().layers) {
+    if (part.attention && is_converted(config, {layer, LayerPart::Attention})) return false;
+    if (part.feed_forward && is_converted(config, {layer, LayerPart::FeedForward})) return false;
+  }
   plan_ = std::move(applied_.back());
   applied_.pop_back();
   undo_.clear();

@@ -36,9 +36,10 @@ class PlanEditor {
   void undo();
   void redo();
 
-  /// The plan was carried out: nothing is planned any more. `restore()` brings it back after the engine's Undo.
-  void applied();
-  bool restore();
+  /// Takes the cells that `config` has converted out of the plan and keeps them for restore().
+  void applied(const ModelConfig& config);
+  /// Brings the plan last carried out back, if `config` says that it was undone and nothing else is planned.
+  bool restore(const ModelConfig& config);
 
   /// Forgets everything: another model was opened.
   void reset();

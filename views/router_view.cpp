@@ -35,6 +35,55 @@ void choice_tooltip(const RouterChoices& choices, std::size_t token) {
   ImGui::EndTooltip();
 }
 
+/// A button for each layer with experts.
+void choose_layer(const ModelConfig& config, UiState& ui) {
+  if (!is_converted(config, {ui.router_layer, LayerPart::FeedForward})) ui.router_layer = first_moe_layer(config);
+  for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
+    if (!is_converted(config, {layer, LayerPart::FeedForward})) continue;
+    const bool on = layer == ui.router_layer;
+    ImGui::PushStyleColor(ImGuiCol_Button, on ? colors().accent_soft : colors().field);
+    if (ImGui::Button(format("L%lld", static_cast<long long>(layer)).c_str())) ui.router_layer = layer;
+    ImGui::PopStyleColor();
+    ImGui::SameLine(0, px(4));
+  }
+}
+
+/// A button for each expert in its colour; pressed again, none stands out.
+void choose_expert(std::int64_t num_experts, UiState& ui) {
+  for (std::int64_t expert = 0; expert < num_experts; ++expert) {
+    ImGui::SameLine(0, expert == 0 ? px(24) : px(2));
+    const ImU32 tint = expert_color(expert, num_experts, -1, 0.55F);
+    ImGui::PushStyleColor(ImGuiCol_Button, ui.router_expert == expert ? color(colors().accent) : tint);
+    if (ImGui::Button(format("%lld##expert", static_cast<long long>(expert)).c_str()))
+      ui.router_expert = ui.router_expert == expert ? -1 : expert;
+    ImGui::PopStyleColor();
+    explain("Highlight what this expert took; press again for all");
+  }
+  ImGui::NewLine();
+}
+
+/// The colour of a token: that of its first expert, or of the highlighted one if it went there at all.
+ImU32 token_color(const RouterChoices& choices, std::size_t token, std::int64_t highlighted) {
+  const auto top_k = static_cast<std::size_t>(choices.top_k);
+  for (std::size_t k = 0; k < top_k; ++k) {
+    const std::int64_t expert = choices.experts[token * top_k + k];
+    if (highlighted < 0 || expert == highlighted) return expert_color(expert, choices.num_experts, highlighted, 0.42F);
+  }
+  return 0;
+}
+
+void draw_choices(const RouterChoices& choices, std::int64_t highlighted) {
+  const std::size_t known = choices.experts.size() / static_cast<std::size_t>(choices.top_k);
+  const std::size_t count = std::min(choices.tokens.size(), known);
+  std::size_t hovered = count;
+  TokenFlow flow;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (flow.add(choices.tokens[i].text, token_color(choices, i, highlighted), color(colors().text))) hovered = i;
+  }
+  flow.end();
+  if (hovered < count) choice_tooltip(choices, hovered);
+}
+
 void draw_scale() {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = px(96);
@@ -174,51 +223,18 @@ void RouterView::draw_balance(const Session& session) {
 }
 
 void RouterView::draw_tokens(const Session& session, UiState& ui, Commands& commands) {
-  const ModelConfig& config = session.model->config;
-  if (ui.router_layer < 0 || ui.router_layer >= config.num_layers() ||
-      !is_converted(config, {ui.router_layer, LayerPart::FeedForward}))
-    ui.router_layer = first_moe_layer(config);
-  for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
-    if (!is_converted(config, {layer, LayerPart::FeedForward})) continue;
-    const bool on = layer == ui.router_layer;
-    ImGui::PushStyleColor(ImGuiCol_Button, on ? colors().accent_soft : colors().field);
-    if (ImGui::Button(format("L%lld", static_cast<long long>(layer)).c_str())) ui.router_layer = layer;
-    ImGui::PopStyleColor();
-    ImGui::SameLine(0, px(4));
-  }
+  choose_layer(session.model->config, ui);
   commands.watch({.kind = PictureKind::RouterChoices, .layer = ui.router_layer, .prompt = ui.attention_prompt});
   const auto found = session.router_choices.find(ui.router_layer);
-  if (found == session.router_choices.end() || !found->second || found->second->tokens.empty()) {
+  const bool any = found != session.router_choices.end() && found->second && found->second->top_k > 0;
+  if (!any || found->second->tokens.empty()) {
     ImGui::NewLine();
     if (empty_state("Which experts each token of the prompt went to appears after something was written.", "Write"))
       run_action("generate.write", {session, ui, commands});
     return;
   }
-  const RouterChoices& choices = *found->second;
-  const auto top_k = static_cast<std::size_t>(choices.top_k);
-  for (std::int64_t expert = 0; expert < choices.num_experts; ++expert) {
-    ImGui::SameLine(0, expert == 0 ? px(24) : px(2));
-    const ImU32 tint = expert_color(expert, choices.num_experts, -1, 0.55F);
-    ImGui::PushStyleColor(ImGuiCol_Button, ui.router_expert == expert ? color(colors().accent) : tint);
-    if (ImGui::SmallButton(format("%lld##expert", static_cast<long long>(expert)).c_str()))
-      ui.router_expert = ui.router_expert == expert ? -1 : expert;
-    ImGui::PopStyleColor();
-    explain("Highlight what this expert took; press again for all");
-  }
-  ImGui::NewLine();
-  TokenFlow flow;
-  std::size_t hovered = choices.tokens.size();
-  for (std::size_t i = 0; i < choices.tokens.size(); ++i) {
-    ImU32 tint = 0;
-    for (std::size_t k = top_k; k-- > 0;) {
-      const std::int64_t expert = choices.experts[i * top_k + k];
-      if (k == 0 || expert == ui.router_expert)
-        tint = std::max(tint, expert_color(expert, choices.num_experts, ui.router_expert, 0.42F));
-    }
-    if (flow.add(choices.tokens[i].text, tint, color(colors().text))) hovered = i;
-  }
-  flow.end();
-  if (hovered < choices.tokens.size()) choice_tooltip(choices, hovered);
+  choose_expert(found->second->num_experts, ui);
+  draw_choices(*found->second, ui.router_expert);
   caption("Measured: the expert with the largest weight colours each token; hover for all.");
 }
 

@@ -60,9 +60,11 @@ void follow_jobs(const Session& session, UiState& ui) {
     ui.selection.clear();
     ui.notice = session.model ? session.model->name + " is open" : std::string();
   }
-  if (finished(session, ui.convert_job)) ui.plan.applied();
-  if (finished(session, ui.undo_job)) ui.plan.restore();
-  if (finished(session, ui.redo_job)) ui.plan.applied();
+  if (!session.model) return;
+  const ModelConfig& config = session.model->config;
+  if (finished(session, ui.convert_job)) ui.plan.applied(config);
+  if (finished(session, ui.undo_job)) ui.plan.restore(config);
+  if (finished(session, ui.redo_job)) ui.plan.applied(config);
 }
 
 void predict(const Session& session, UiState& ui) {

@@ -110,6 +110,7 @@ std::vector<TokenText> sample_tokens(std::int64_t count) {
 }
 
 void start(Session& session, JobId job, const char* title) { reduce(session, Event{job, JobStarted{title}}); }
+
 void end(Session& session, JobId job, double seconds) {
   reduce(session, Event{job, JobEnded{JobOutcome::Done, "", seconds}});
 }
@@ -164,7 +165,6 @@ ConversionPlan sample_plan() {
 }
 
 Session empty_session() { return {}; }
-
 Session opened_session(std::int64_t layers) {
   Session session;
   start(session, kOpen, "Open SmolLM2-135M-Instruct");
@@ -205,8 +205,7 @@ Session converted_session() {
   receipt.seconds = 17.0;
   receipt.calibration_sha256 = std::string(64, 'c');
   receipt.calibration_tokens = 4096;
-  receipt.device = "cpu";
-  receipt.dtype = "f32";
+  receipt.device = "cpu", receipt.dtype = "f32";
   reduce(session, Event{kConvert, Converted{receipt}});
   ModelInfo info = info_of(planned_config(plan, session.model->config));
   info.sha256 = std::string(64, 'b');

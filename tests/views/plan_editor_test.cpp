@@ -55,12 +55,29 @@ TEST(PlanEditor, AnEditAfterUndoForgetsWhatWasUndone) {
 TEST(PlanEditor, APlanCarriedOutComesBackOnce) {
   PlanEditor editor;
   editor.edit("first", one_layer(1));
-  editor.applied();
+  editor.applied(planned_config(one_layer(1), sample_config()));
   EXPECT_TRUE(editor.plan().empty());
   EXPECT_FALSE(editor.can_undo());
-  EXPECT_TRUE(editor.restore());
+  EXPECT_TRUE(editor.restore(sample_config()));
   EXPECT_EQ(editor.plan(), one_layer(1));
-  EXPECT_FALSE(editor.restore());
+  EXPECT_FALSE(editor.restore(sample_config()));
+}
+
+TEST(PlanEditor, WhatWasPlannedWhileConvertingStays) {
+  PlanEditor editor;
+  editor.edit("both", with_cell(one_layer(1), sample_config(), {2, LayerPart::FeedForward}, true));
+  editor.applied(planned_config(one_layer(1), sample_config()));
+  EXPECT_EQ(editor.plan().num_mla(), 0);
+  EXPECT_EQ(editor.plan().num_moe(), 1);
+}
+
+TEST(PlanEditor, UndoingSomethingElseLeavesTheCarriedOutPlanAlone) {
+  PlanEditor editor;
+  editor.edit("first", one_layer(1));
+  const ModelConfig converted = planned_config(one_layer(1), sample_config());
+  editor.applied(converted);
+  EXPECT_FALSE(editor.restore(converted));
+  EXPECT_TRUE(editor.plan().empty());
 }
 
 TEST(PlanEditor, DefaultsFitTheModel) {

@@ -80,6 +80,7 @@ TEST_F(TheShell, ConvertPostsThePlanAndTheDoneJobEmptiesIt) {
   reduce(session_, Event{job, JobStarted{"Convert"}});
   frames(2);
   EXPECT_FALSE(ui_.plan.plan().empty());
+  session_.model->config = planned_config(sample_plan(), session_.model->config);
   reduce(session_, Event{job, JobEnded{JobOutcome::Done, "", 1.0}});
   frames(2);
   EXPECT_TRUE(ui_.plan.plan().empty());
@@ -89,7 +90,7 @@ TEST_F(TheShell, UndoneConversionBringsItsPlanBack) {
   session_ = opened_session();
   ui_.model = session_.model->path;
   ui_.plan.edit("Load recipe", sample_plan());
-  ui_.plan.applied();
+  ui_.plan.applied(planned_config(sample_plan(), session_.model->config));
   session_.model->undo = {"Convert 9 MLA, 4 MoE"};
   act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | ImGuiKey_Z); });
   ASSERT_EQ(posted<Undo>().size(), 1U);
