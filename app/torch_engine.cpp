@@ -39,6 +39,9 @@ class TorchEngine final : public Engine {
     opened_.emplace(std::move(opened));
     pictures_ = {};
     changed(outbox);
+    if (const auto& receipt = opened_->history.current().receipt) {
+      outbox.event({.job = 0, .what = Converted{*receipt}});
+    }
   }
 
   void run(const Convert& convert, const Job& job, const Outbox& outbox) {

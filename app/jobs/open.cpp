@@ -1,13 +1,16 @@
 #include "app/jobs/open.h"
 
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "app/assets.h"
 #include "app/devices.h"
 #include "model/io/checkpoint.h"
+#include "model/io/json_file.h"
 #include "model/nn/load.h"
 #include "model/nn/names.h"
+#include "model/train/init.h"
 
 namespace lathe {
 namespace {
@@ -26,17 +29,47 @@ std::string format_of(const Checkpoint& checkpoint) {
   return format;
 }
 
+/// The receipt of a model that was converted and saved.
+std::optional<Receipt> receipt_beside(const Checkpoint& checkpoint) {
+  const std::filesystem::path path = checkpoint.folder() / "receipt.json";
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  return receipt_from_json(read_json_file(path));
+}
+
+/// A model that has not learned anything: config.json and tokenizer of a folder, weights drawn from the seed.
+OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed, const LoadOptions& options) {
+  Model model = init_model(config_from_json(read_json_file(folder / "config.json")), seed);
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    model.layers[i] = std::make_shared<const Layer>(map_layer(
+        *model.layers[i], static_cast<std::int64_t>(i),
+        [&options](const std::string&, const at::Tensor& tensor) { return tensor.to(options.device, options.dtype); }));
+  }
+  model.embed_VD = model.embed_VD.to(options.device, options.dtype);
+  model.norm_D = model.norm_D.to(options.device, options.dtype);
+  model.lm_head_VD =
+      model.config.tie_word_embeddings ? model.embed_VD : model.lm_head_VD.to(options.device, options.dtype);
+  Revision revision{.model = std::move(model), .sha256 = {}, .receipt = {}};
+  revision.sha256 = model_sha256(revision.model);
+  return {.name = name_of(folder),
+          .path = folder.string(),
+          .format = "random weights",
+          .tokenizer = Tokenizer::from_folder(folder),
+          .history = History<Revision>(std::move(revision)),
+          .saved_sha256 = {}};
+}
+
 }  // namespace
 
 OpenedModel open_model(const OpenModel& open, const Job& job) {
   const std::filesystem::path path = model_path(open.path);
   const at::Device device = choose_device(open.device);
   const LoadOptions options{.device = device, .dtype = choose_dtype(open.dtype, device)};
+  if (open.init_seed) return start_model(path, *open.init_seed, options);
 
   const Checkpoint checkpoint = open_checkpoint(path, job);
   Tokenizer tokenizer = load_tokenizer(checkpoint.path());
   job.progress("Reading weights", "tensors", 0, static_cast<std::int64_t>(checkpoint.tensors().size()));
-  Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = {}};
+  Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = receipt_beside(checkpoint)};
   revision.sha256 = model_sha256(revision.model);
 
   const std::string name = open.path == "default" ? "SmolLM2-135M-Instruct" : name_of(path);

@@ -35,13 +35,14 @@ struct Reduce {
     session.converting.clear();
   }
   void operator()(const ModelChanged& changed) const {
-    const bool other_model = !session.model || session.model->path != changed.info.path;
+    // Nothing to undo or redo: it was opened just now, perhaps once more.
+    const bool opened = changed.info.undo.empty() && changed.info.redo.empty();
     session.model = changed.info;
     session.attention = nullptr;
     session.router_choices.clear();
     session.live_latents.clear();
     session.evaluated.reset();
-    if (other_model) forget_results();
+    if (opened) forget_results();
   }
   void operator()(const LayerConverted& converted) const {
     session.converting[converted.receipt.layer] = converted.config;

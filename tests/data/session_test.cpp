@@ -60,14 +60,19 @@ TEST(Session, TellsTheOriginalsTextFromTheConverted) {
   EXPECT_EQ(session.writing_original.text, "original");
 }
 
-TEST(Session, OpeningAnotherModelForgetsResultsButConvertingDoesNot) {
+TEST(Session, OpeningAModelForgetsResultsButConvertingAndUndoDoNot) {
   Session session;
+  ModelInfo converted = model_at("a");
+  converted.undo = {"Convert 2 MLA, 0 MoE"};
+  ModelInfo undone = model_at("a");
+  undone.redo = converted.undo;
   reduce(session, event(1, ModelChanged{model_at("a")}));
   reduce(session, event(2, Converted{}));
-  reduce(session, event(2, ModelChanged{model_at("a")}));
+  reduce(session, event(2, ModelChanged{converted}));
+  reduce(session, event(3, ModelChanged{undone}));
   EXPECT_TRUE(session.receipt.has_value());
 
-  reduce(session, event(3, ModelChanged{model_at("b")}));
+  reduce(session, event(4, ModelChanged{model_at("a")}));
   EXPECT_FALSE(session.receipt.has_value());
 }
 

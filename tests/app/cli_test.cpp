@@ -1,0 +1,213 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/support/run_program.h"
+#include "tests/support/temporary_folder.h"
+
+namespace lathe {
+namespace {
+
+const std::string kProgram = std::string(LATHE_BINARY_DIR) + "/app/lathe ";
+
+ProgramResult lathe(const std::string& arguments) { return run_program(kProgram + arguments + " 2>/dev/null"); }
+
+nlohmann::json json_of(const std::string& arguments) {
+  const ProgramResult result = lathe(arguments + " --json");
+  EXPECT_EQ(result.status, 0) << arguments;
+  return nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+}
+
+std::vector<nlohmann::json> lines_of(const std::string& out) {
+  std::vector<nlohmann::json> lines;
+  std::istringstream stream(out);
+  for (std::string line; std::getline(stream, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+/// Six hundred sentences to learn from and to be measured on.
+std::string write_text(const TemporaryFolder& folder) {
+  const std::string path = folder / "text.txt";
+  std::ofstream file(path);
+  for (int i = 0; i < 600; ++i) {
+    file << "The " << (i % 7 == 0 ? "king" : "people") << " went out of the city on day " << i << " and came again.\n";
+  }
+  return path;
+}
+
+TEST(CommandLine, SaysWhatIsWrongWithItsUseByStatusTwo) {
+  EXPECT_EQ(lathe("convert tiny").status, 2);
+  EXPECT_EQ(lathe("no-such-command").status, 2);
+  EXPECT_EQ(lathe("info tiny --dtype f64").status, 2);
+}
+
+TEST(CommandLine, ReportsAModelThatIsNotThereByStatusOne) {
+  const ProgramResult result = run_program(kProgram + "info /no/such/model 2>&1");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.out.find("/no/such/model"), std::string::npos);
+}
+
+TEST(CommandLine, HelpHasAnExampleForEachCommand) {
+  for (const char* command : {"open", "tour", "info", "tokenize", "detokenize", "generate", "eval", "convert", "train",
+                              "recipes", "methods", "devices", "bench"}) {
+    const ProgramResult help = lathe(std::string(command) + " --help");
+    EXPECT_EQ(help.status, 0) << command;
+    EXPECT_NE(help.out.find("Examples:"), std::string::npos) << command;
+  }
+}
+
+TEST(CommandLine, InfoCountsWhatTheTensorsHold) {
+  const auto info = json_of("info tiny");
+  std::int64_t values = 0;
+  const auto& config = info.at("config");
+  // Counted here from the sizes alone: embeddings, two norms a block, q k v o, gate up down, the last norm.
+  const std::int64_t d = config.at("hidden_size");
+  const std::int64_t f = config.at("intermediate_size");
+  const std::int64_t k = config.at("head_dim");
+  const std::int64_t h = config.at("num_attention_heads");
+  const std::int64_t g = config.at("num_key_value_heads");
+  const std::int64_t v = config.at("vocab_size");
+  const std::int64_t layers = config.at("num_hidden_layers");
+  values = layers * (2 * d + 2 * d * h * k + 2 * d * g * k + 3 * d * f) + d + v * d;
+  if (!config.at("tie_word_embeddings").get<bool>()) values += v * d;
+  EXPECT_EQ(info.at("params"), values);
+  EXPECT_EQ(info.at("layers").size(), static_cast<std::size_t>(layers));
+  EXPECT_EQ(info.at("kv_bytes_per_token"), layers * 2 * g * k * 4);
+}
+
+TEST(CommandLine, TokenizeAndDetokenizeAreInverse) {
+  const auto tokens = json_of("tokenize tiny --text 'In the beginning' --no-special");
+  std::string ids;
+  for (const auto& id : tokens.at("ids")) ids += " " + id.dump();
+  EXPECT_EQ(json_of("detokenize tiny" + ids).at("text"), "In the beginning");
+}
+
+TEST(CommandLine, TokenizeTakesAJsonStringALine) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "texts.jsonl") << "\"one\"\n\"two\\nlines\"\n\"\"\n";
+  const ProgramResult result = lathe("tokenize tiny --no-special --lines " + (folder / "texts.jsonl"));
+  ASSERT_EQ(result.status, 0);
+  const auto lines = lines_of(result.out);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[1].at("ids"), json_of("tokenize tiny --no-special --text 'two\nlines'").at("ids"));
+  EXPECT_TRUE(lines[2].at("ids").empty());
+}
+
+TEST(CommandLine, TheSameSeedWritesTheSameText) {
+  const std::string command = "generate tiny --prompt 'And the' --max-new-tokens 24 --temperature 0.9 --seed ";
+  const auto first = json_of(command + "5");
+  EXPECT_EQ(first.at("ids"), json_of(command + "5").at("ids"));
+  EXPECT_NE(first.at("ids"), json_of(command + "6").at("ids"));
+  EXPECT_EQ(first.at("ids").size(), 24U);
+}
+
+TEST(CommandLine, EvalGivesTheMeanOfItsTokens) {
+  const TemporaryFolder folder;
+  const std::string text = write_text(folder);
+  const auto result = json_of("eval tiny --text " + text + " --window 64 --windows 4 --per-token " +
+                              (folder / "tokens.jsonl") + " --against tiny");
+  std::ifstream file(folder / "tokens.jsonl");
+  std::stringstream lines;
+  lines << file.rdbuf();
+  double sum = 0.0;
+  const auto tokens = lines_of(lines.str());
+  for (const auto& token : tokens) sum += token.at("nll").get<double>();
+  ASSERT_EQ(tokens.size(), 4U * 63U);
+  EXPECT_NEAR(result.at("nll").get<double>(), sum / 252.0, 1e-5);
+  EXPECT_NEAR(result.at("ppl").get<double>(), std::exp(sum / 252.0), 1e-3);
+  EXPECT_NEAR(result.at("kl").get<double>(), 0.0, 1e-6);
+  EXPECT_EQ(result.at("top1_agreement"), 1.0);
+}
+
+TEST(CommandLine, DryRunPredictsTheSizesThatConversionThenHas) {
+  const TemporaryFolder folder;
+  const auto predicted = json_of("convert tiny --plan tiny-demo --dry-run");
+  const auto receipt = json_of("convert tiny --plan tiny-demo -o " + (folder / "model"));
+  EXPECT_EQ(predicted.at("sizes_after"), receipt.at("sizes_after"));
+  const auto info = json_of("info " + (folder / "model"));
+  EXPECT_EQ(info.at("params"), predicted.at("sizes_after").at("params"));
+}
+
+TEST(CommandLine, ConvertingTwiceGivesEqualBytes) {
+  const TemporaryFolder folder;
+  const auto first = json_of("convert tiny --plan tiny-demo -o " + (folder / "a"));
+  const auto second = json_of("convert tiny --plan tiny-demo -o " + (folder / "b"));
+  EXPECT_EQ(first.at("model_sha256"), second.at("model_sha256"));
+  const std::string compare = "cmp " + (folder / "a/model.safetensors") + " " + (folder / "b/model.safetensors");
+  EXPECT_EQ(run_program(compare).status, 0);
+}
+
+TEST(CommandLine, AConvertedModelHealsAndWrites) {
+  const TemporaryFolder folder;
+  const std::string text = write_text(folder);
+  json_of("convert tiny --plan tiny-demo -o " + (folder / "converted"));
+  const ProgramResult trained = lathe("train " + (folder / "converted") + " --text " + text +
+                                      " --steps 6 --seq 64 --batch 2 --json -o " + (folder / "healed"));
+  ASSERT_EQ(trained.status, 0);
+  std::vector<double> losses;
+  for (const auto& line : lines_of(trained.out)) {
+    if (line.contains("loss")) losses.push_back(line.at("next_token"));
+  }
+  ASSERT_EQ(losses.size(), 6U);
+  EXPECT_LT(losses.back(), losses.front());
+  EXPECT_EQ(json_of("generate " + (folder / "healed") + " --prompt 'The king' --max-new-tokens 8").at("ids").size(),
+            8U);
+}
+
+TEST(CommandLine, StopAndResumeEqualsOneRun) {
+  const TemporaryFolder folder;
+  const std::string text = write_text(folder);
+  json_of("convert tiny --plan tiny-demo -o " + (folder / "converted"));
+  const std::string train = "train " + (folder / "converted") + " --text " + text +
+                            " --steps 6 --seq 64 --batch 2 --threads 1 --json --run-folder " + (folder / "run");
+  ASSERT_EQ(lathe("train " + (folder / "converted") + " --text " + text +
+                  " --steps 6 --seq 64 --batch 2 --threads 1 --json -o " + (folder / "whole"))
+                .status,
+            0);
+  ASSERT_EQ(lathe(train + " --stop-at 3 -o " + (folder / "half")).status, 0);
+  ASSERT_EQ(lathe(train + " --resume -o " + (folder / "resumed")).status, 0);
+  EXPECT_EQ(
+      run_program("cmp " + (folder / "whole/model.safetensors") + " " + (folder / "resumed/model.safetensors")).status,
+      0);
+  EXPECT_NE(
+      run_program("cmp -s " + (folder / "whole/model.safetensors") + " " + (folder / "half/model.safetensors")).status,
+      0);
+}
+
+TEST(CommandLine, CtrlCEndsWithStatus130AndWritesNothing) {
+  const TemporaryFolder folder;
+  const std::string out = folder / "healed";
+  const ProgramResult result =
+      run_program("timeout --preserve-status -s INT 4 " + kProgram + "train tiny --trainable all --text " +
+                  write_text(folder) + " --steps 100000 --seq 64 -o " + out + " >/dev/null 2>&1");
+  EXPECT_EQ(result.status, 130);
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST(CommandLine, ListsMethodsRecipesAndDevices) {
+  std::vector<std::string> names;
+  for (const auto& method : json_of("methods")) names.push_back(method.at("name"));
+  EXPECT_EQ(names, (std::vector<std::string>{"transmla", "copy", "drop-upcycling"}));
+  bool has_erax = false;
+  for (const auto& recipe : json_of("recipes")) has_erax = has_erax || recipe.at("name") == "erax-8b";
+  EXPECT_TRUE(has_erax);
+  EXPECT_EQ(json_of("devices")[0].at("name"), "cpu");
+}
+
+TEST(CommandLine, TheTourLeavesAReportAndItsNumbers) {
+  const TemporaryFolder folder;
+  const auto tour = json_of("tour --model tiny --recipe tiny-demo --steps 4 -o " + (folder / "tour"));
+  EXPECT_GT(tour.at("losses").at("converted").get<double>(), 0.0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "tour/report.md"));
+  EXPECT_FALSE(tour.at("text").get<std::string>().empty());
+  for (const auto& figure : tour.at("paths").value("figures", nlohmann::json::array())) {
+    EXPECT_GT(std::filesystem::file_size(figure.get<std::string>()), 10'000U) << figure;
+  }
+}
+
+}  // namespace
+}  // namespace lathe
