@@ -43,34 +43,6 @@ void scale_as_llama3(at::Tensor& frequencies_F, const RopeScaling& scaling) {
   }
 }
 
-/// The pairs of every row turned in one pass, where the operators would make seven. Rows lie anywhere; the result is
-/// contiguous. Rounds as the operators do.
-template <typename Value>
-at::Tensor turn_rows(const at::Tensor& x, const at::Tensor& cos_TF, const at::Tensor& sin_TF) {
-  const std::int64_t pairs = cos_TF.size(1), tokens = cos_TF.size(0);
-  at::Tensor out = at::empty(x.sizes(), x.options());
-  const at::Tensor rows = x.dim() == 4 && x.stride(-1) == 1 ? x : x.reshape({1, -1, tokens, 2 * pairs}).contiguous();
-  const std::int64_t per_batch = rows.size(1) * tokens;
-  const Value *cos = cos_TF.const_data_ptr<Value>(), *sin = sin_TF.const_data_ptr<Value>();
-  const Value* from = rows.const_data_ptr<Value>();
-  Value* to = out.mutable_data_ptr<Value>();
-  const auto turn = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t b = row / per_batch, h = row % per_batch / tokens, t = row % tokens;
-      const Value* re = from + b * rows.stride(0) + h * rows.stride(1) + t * rows.stride(2);
-      const Value *im = re + pairs, *c = cos + t * pairs, *s = sin + t * pairs;
-      Value* y = to + row * 2 * pairs;
-      for (std::int64_t i = 0; i < pairs; ++i) {
-        y[i] = re[i] * c[i] - im[i] * s[i];
-        y[pairs + i] = im[i] * c[i] + re[i] * s[i];
-      }
-    }
-  };
-  const std::int64_t grain = 1 + 16384 / (2 * pairs);  // a thread is not worth waking for less
-  at::parallel_for(0, rows.size(0) * per_batch, grain, turn);
-  return out;
-}
-
 // Turns one row of K values by the angles of its token.
 template <typename Value>
 void turn_row(const Value* in, Value* out, const float* cos, const float* sin, std::int64_t pairs) {
@@ -85,7 +57,8 @@ void turn_row(const Value* in, Value* out, const float* cos, const float* sin, s
 // One pass where the composed operators take seven.
 template <typename Value>
 at::Tensor turn(const at::Tensor& x, const RopeTable& table) {
-  const at::Tensor x_BHTK = x.dim() == 4 ? x : x.unsqueeze(1);
+  // [T,K] and [B,T,K] have one head.
+  const at::Tensor x_BHTK = x.dim() == 4 ? x : x.dim() == 3 ? x.unsqueeze(1) : x.unsqueeze(0).unsqueeze(0);
   const std::int64_t heads = x_BHTK.size(1);
   const std::int64_t tokens = x_BHTK.size(2);
   const std::int64_t width = x_BHTK.size(3);
