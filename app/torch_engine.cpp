@@ -1,6 +1,7 @@
 #include "app/torch_engine.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 
 #include <chrono>
 #include <optional>
@@ -28,7 +29,11 @@ class TorchEngine final : public Engine {
   }
 
   void run(const Command& command, const Job& job, const Outbox& outbox) override {
-    std::visit([&](const auto& what) { run(what, job, outbox); }, command.what);
+    try {
+      std::visit([&](const auto& what) { run(what, job, outbox); }, command.what);
+    } catch (const c10::Error& error) {
+      throw Error(error.what_without_backtrace());  // the backtrace says nothing to a user
+    }
     if (!opened_) return;
     outbox.event({.job = 0, .what = MemoryUse{host_memory_used(), device_memory_used(opened_->model().device())}});
   }
