@@ -142,7 +142,7 @@ TEST_F(LayerBoard, KeysDoNothingWhileTextIsTyped) {
   act([](ImGuiTestContext* user) {
     user->ItemClick("**/attention 4");
     user->KeyPress(ImGuiKey_M);
-    user->ItemClick("**/Plan###plan.Design.1/##text");
+    user->ItemClick("Plan###plan.Design.1/##text");
     user->KeyChars("meme");
   });
   EXPECT_EQ(ui_.plan.plan().num_mla(), 1);

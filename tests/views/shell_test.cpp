@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(Sessions, EveryView,
                                            Case{"converted", converted_session},
                                            Case{"training", [] { return trained_session(40, true); }},
                                            Case{"full", full_session}, Case{"failed", failed_session}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& session) { return std::string(session.param.name); });
 
 TEST_F(TheShell, OpensTheTinyModelThroughAButton) {
   act([](ImGuiTestContext* user) { user->ItemClick("**/Open the tiny model"); });
