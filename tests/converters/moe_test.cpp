@@ -44,7 +44,7 @@ bool same_bytes(const MoeFeedForward& a, const MoeFeedForward& b) {
 }
 
 // 1 for each neuron whose weights are not those of the dense block.
-at::Tensor changed_rows(const at::Tensor& expert, const at::Tensor& dense) { return (expert != dense).all(1); }
+at::Tensor changed_rows(const at::Tensor& expert, const at::Tensor& dense) { return (expert != dense).any(1); }
 
 MoePlan drop_plan(IndexMode mode, double ratio = 0.5) {
   MoePlan plan;
@@ -140,7 +140,6 @@ TEST(DropUpcycling, DrawsTheSameNeuronsAnewInAllThreeTensorsWhenShared) {
   for (std::int64_t expert = 0; expert < 4; ++expert) {
     const at::Tensor gate = changed_rows(gate_of(moe, expert), dense.gate.weight_OI);
     EXPECT_EQ(gate.sum().item<std::int64_t>(), 50);
-    EXPECT_EQ((gate_of(moe, expert) != dense.gate.weight_OI).any(1).sum().item<std::int64_t>(), 50);
     EXPECT_TRUE(at::equal(gate, changed_rows(up_of(moe, expert), dense.up.weight_OI)));
     EXPECT_TRUE(at::equal(gate, changed_rows(down_of(moe, expert).t(), dense.down.weight_OI.t())));
   }

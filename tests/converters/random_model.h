@@ -23,7 +23,7 @@ inline ModelConfig small_config(std::size_t layers = 3) {
   config.num_attention_heads = 4;
   config.num_key_value_heads = 2;
   config.head_dim = 16;
-  config.max_position_embeddings = 128;
+  config.max_position_embeddings = 512;
   config.rope_theta = 1000.0;
   config.layers.resize(layers);
   return config;
