@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "model/nn/linear.h"
+#include "model/nn/one_query.h"
 #include "model/nn/rope.h"
 
 // B batch, T new tokens, S all tokens seen, D hidden_size, H query heads, G key-value heads, K head_dim, W width of v
@@ -51,6 +52,7 @@ const ForwardOptions& options_of(const BlockContext& context) {
 }
 
 at::Tensor attend(const AttentionInputs& inputs, const at::Tensor& mask_TS) {
+  if (is_one_query(inputs)) return attend_one_query(inputs);
   const std::int64_t heads = inputs.q_BHTK.size(1);
   const std::int64_t tokens = inputs.q_BHTK.size(2);
   const std::int64_t v_width = inputs.v_BGSW.size(3);
@@ -86,9 +88,10 @@ at::Tensor grouped_query_attention(const ModelConfig& config, const GroupedQuery
     return y_BTO.view({batch, tokens, -1, config.head_dim}).transpose(1, 2);
   };
   const RopeTable table{context.cos_TF, context.sin_TF};
-  AttentionInputs inputs{.q_BHTK = apply_rope(split_heads(apply(weights.q, x_BTD)), table),
-                         .k_BGSK = apply_rope(split_heads(apply(weights.k, x_BTD)), table),
-                         .v_BGSW = split_heads(apply(weights.v, x_BTD)),
+  const std::vector<at::Tensor> qkv = apply_all({&weights.q, &weights.k, &weights.v}, x_BTD);
+  AttentionInputs inputs{.q_BHTK = apply_rope(split_heads(qkv[0]), table),
+                         .k_BGSK = apply_rope(split_heads(qkv[1]), table),
+                         .v_BGSW = split_heads(qkv[2]),
                          .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
   if (options.cache != nullptr) {
     LayerCache& cache = options.cache->layers[static_cast<std::size_t>(index)];

@@ -38,22 +38,33 @@ struct ScoreRules {
   at::Tensor mask_TS;  // undefined: every query sees every key
 };
 
-Queries make_queries(const ModelConfig& model, const Layer& layer, const at::Tensor& x_BTD, const RopeTable& table) {
+// The first products of queries and latents share their input.
+struct Projected {
+  at::Tensor q;
+  at::Tensor kv_a;
+};
+
+Projected project(const ModelConfig& model, const Layer& layer, const at::Tensor& x_BTD) {
   const auto& weights = std::get<LatentAttention>(layer.attention);
+  const bool is_factored = layer.config.attention.q_lora_rank > 0;
+  const std::vector<at::Tensor> first = apply_all({is_factored ? &weights.q_a : &weights.q, &weights.kv_a}, x_BTD);
+  if (!is_factored) return {.q = first[0], .kv_a = first[1]};
+  return {.q = apply(weights.q, rms_norm(first[0], weights.q_a_norm_Q, model.rms_norm_eps)), .kv_a = first[1]};
+}
+
+Queries make_queries(const ModelConfig& model, const Layer& layer, const at::Tensor& projected_BTO,
+                     const RopeTable& table) {
   const AttentionConfig& mla = layer.config.attention;
-  at::Tensor q = x_BTD;
-  if (mla.q_lora_rank > 0) q = rms_norm(apply(weights.q_a, x_BTD), weights.q_a_norm_Q, model.rms_norm_eps);
-  q = apply(weights.q, q);
+  at::Tensor q = projected_BTO;
   const std::int64_t width = mla.qk_nope_head_dim + mla.qk_rope_head_dim;
-  q = q.view({x_BTD.size(0), x_BTD.size(1), model.num_attention_heads, width}).transpose(1, 2);
+  q = q.view({q.size(0), q.size(1), model.num_attention_heads, width}).transpose(1, 2);
   return {.nope_BHTN = q.narrow(-1, 0, mla.qk_nope_head_dim),
           .rope_BHTP = apply_rope(q.narrow(-1, mla.qk_nope_head_dim, mla.qk_rope_head_dim), table)};
 }
 
-Latents make_latents(const ModelConfig& model, const Layer& layer, const at::Tensor& x_BTD, const RopeTable& table) {
+Latents make_latents(const ModelConfig& model, const Layer& layer, const at::Tensor& kv, const RopeTable& table) {
   const auto& weights = std::get<LatentAttention>(layer.attention);
   const AttentionConfig& mla = layer.config.attention;
-  const at::Tensor kv = apply(weights.kv_a, x_BTD);
   at::Tensor latent = kv.narrow(-1, 0, mla.kv_lora_rank);
   if (mla.latent_norm) latent = rms_norm(latent, weights.kv_a_norm_R, model.rms_norm_eps);
   return {.latent_BSR = latent,
@@ -126,8 +137,9 @@ at::Tensor latent_attention(const ModelConfig& model, const Layer& layer, std::i
   const auto& weights = std::get<LatentAttention>(layer.attention);
   const AttentionConfig& mla = layer.config.attention;
   const RopeTable table = select_rope_pairs({context.cos_TF, context.sin_TF}, mla.rope_pairs);
-  const Queries queries = make_queries(model, layer, x_BTD, table);
-  Latents latents = make_latents(model, layer, x_BTD, table);
+  const Projected projected = project(model, layer, x_BTD);
+  const Queries queries = make_queries(model, layer, projected.q, table);
+  Latents latents = make_latents(model, layer, projected.kv_a, table);
   if (options.probe != nullptr) (*options.probe)(tap::kLatent, index, latents.latent_BSR);
   if (options.cache != nullptr) {
     LayerCache& cache = options.cache->layers[static_cast<std::size_t>(index)];

@@ -2,13 +2,11 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/tensor.h>
-#include <c10/util/BFloat16.h>
 
 #include <cmath>
 #include <numbers>
@@ -113,11 +111,6 @@ at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
   const std::int64_t num_pairs = table.cos_TF.size(1);
   const at::Tensor cos_TF = table.cos_TF.to(x.scalar_type());
   const at::Tensor sin_TF = table.sin_TF.to(x.scalar_type());
-  const bool is_whole = x.size(-1) == 2 * num_pairs && x.size(-2) == cos_TF.size(0) && x.numel() > 0;
-  if (is_whole && !at::GradMode::is_enabled() && x.is_cpu() && cos_TF.is_contiguous() && sin_TF.is_contiguous()) {
-    if (x.scalar_type() == at::kFloat) return turn_rows<float>(x, cos_TF, sin_TF);
-    if (x.scalar_type() == at::kBFloat16) return turn_rows<c10::BFloat16>(x, cos_TF, sin_TF);
-  }
   const at::Tensor re = x.narrow(-1, 0, num_pairs);
   const at::Tensor im = x.narrow(-1, num_pairs, num_pairs);
   return at::cat({re * cos_TF - im * sin_TF, im * cos_TF + re * sin_TF}, -1);
