@@ -42,15 +42,6 @@ fs::path temporary_path(const fs::path& path) {
   return folder_of(path) / text(temporary_prefix(path), ::getpid(), "-", counter++);
 }
 
-void check_space(const fs::path& path, std::int64_t expected_bytes) {
-  constexpr std::int64_t kSpare = std::int64_t{64} << 20;
-  struct statvfs facts {};
-  if (expected_bytes < kSpare || ::statvfs(folder_of(path).c_str(), &facts) != 0) return;
-  const auto free = static_cast<std::int64_t>(facts.f_bavail * facts.f_frsize);
-  check(free >= expected_bytes + kSpare, "[save] the disk has ", free >> 20, " MiB free, needed ",
-        (expected_bytes + kSpare) >> 20, " MiB; free some space or choose another folder; file: ", path.string());
-}
-
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path, std::int64_t expected_bytes)
@@ -59,12 +50,12 @@ AtomicFile::AtomicFile(const fs::path& path, std::int64_t expected_bytes)
   check(fs::is_directory(folder_of(path), unreadable), "[save] no such folder; file: ", path.string());
   check(!fs::is_directory(path, unreadable), "[save] a folder is in the way; file: ", path.string());
   remove_leftovers(path);
-  check_space(path, expected_bytes);
+  check_free_space(folder_of(path), expected_bytes);
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
   check(descriptor_ >= 0, "[save] cannot write here: ", std::strerror(errno), "; file: ", path.string());
   ::flock(descriptor_, LOCK_EX | LOCK_NB);
   // Reserved, so that a full disk shows now. File systems that cannot reserve show it at the write instead.
-  const int reserved = expected_bytes > 0 ? ::posix_fallocate(descriptor_, 0, expected_bytes) : 0;
+  const int reserved = expected_bytes > 0 && ::fallocate(descriptor_, 0, 0, expected_bytes) != 0 ? errno : 0;
   if (reserved == ENOSPC || reserved == EFBIG || reserved == EDQUOT) {
     ::close(descriptor_);
     ::unlink(temporary_.c_str());
@@ -117,6 +108,16 @@ void write_file(const fs::path& path, std::string_view content) {
   AtomicFile file(path, static_cast<std::int64_t>(content.size()));
   file.write(content);
   file.commit();
+}
+
+void check_free_space(const fs::path& folder, std::int64_t bytes) {
+  constexpr std::int64_t kSpare = std::int64_t{64} << 20;
+  struct statvfs facts {};
+  // Small files are not worth a question that the write itself answers.
+  if (bytes < kSpare || ::statvfs(folder.c_str(), &facts) != 0) return;
+  const auto free = static_cast<std::int64_t>(facts.f_bavail * facts.f_frsize);
+  check(free >= kSpare && free - kSpare >= bytes, "[save] the disk has ", free >> 20, " MiB free, needed ", bytes >> 20,
+        " MiB and 64 to spare; free some space or choose another folder; folder: ", folder.string());
 }
 
 void sync_folder(const fs::path& folder) {

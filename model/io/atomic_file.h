@@ -12,11 +12,12 @@
 namespace lathe {
 
 /// A file that appears at its path whole or not at all: written to a hidden temporary file in the same folder, synced,
-/// renamed, and the folder synced. Until commit() what was at the path before stays; without commit() the temporary goes.
+/// renamed, and the folder synced. Until commit() what was at the path before stays; without commit() the temporary
+/// goes.
 class AtomicFile {
  public:
-  /// Creates the temporary file. With `expected_bytes`, space is reserved first, so that a full disk shows before the work.
-  /// Throws Error if the folder is missing or cannot be written.
+  /// Creates the temporary file. With `expected_bytes`, space is reserved first, so that a full disk shows before the
+  /// work. Throws Error if the folder is missing or cannot be written.
   explicit AtomicFile(const std::filesystem::path& path, std::int64_t expected_bytes = 0);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -43,6 +44,9 @@ class AtomicFile {
 
 /// Writes a small file atomically.
 void write_file(const std::filesystem::path& path, std::string_view content);
+
+/// Throws Error if the folder's disk has not room for so many bytes and a little more.
+void check_free_space(const std::filesystem::path& folder, std::int64_t bytes);
 
 /// Makes the names in a folder durable. Throws Error.
 void sync_folder(const std::filesystem::path& folder);

@@ -122,6 +122,9 @@ nlohmann::json config_from_gguf(const GgufFile& file) {
         "[gguf] the model is a mixture of experts, which Lathe cannot read from GGUF; open its Hugging Face folder; "
         "file: ",
         file.path().string());
+  check(file.integer("split.count").value_or(0) <= 1,
+        "[gguf] this is one part of a model split over several files; merge them with llama-gguf-split first; file: ",
+        file.path().string());
   const std::int64_t hidden = required(file, "llama.embedding_length");
   const std::int64_t heads = required(file, "llama.attention.head_count");
   const auto eps = file.number("llama.attention.layer_norm_rms_epsilon");

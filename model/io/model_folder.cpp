@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -74,6 +75,10 @@ void check_content(const ModelFolder& content) {
   }
   check(names.contains("config.json"), "[save] a model folder needs a config.json");
   check(!content.tensors.empty(), "[save] a model folder needs tensors");
+  std::set<std::string> tensors;
+  for (const TensorSource& tensor : content.tensors) {
+    check(tensors.insert(tensor.name).second, "[save] two tensors are named \"", tensor.name, "\"");
+  }
 }
 
 /// Runs of tensors, each at most `max_bytes` together unless a single one is larger.
@@ -101,10 +106,15 @@ std::string shard_name(std::size_t index, std::size_t count) {
   return name;
 }
 
-/// The same sources, reporting progress over the whole model as each is asked for.
-std::vector<TensorSource> with_progress(const std::vector<TensorSource>& tensors, const Job& job) {
+std::int64_t total_bytes(std::span<const TensorSource> tensors) {
   std::int64_t total = 0;
   for (const TensorSource& tensor : tensors) total += source_bytes(tensor);
+  return total;
+}
+
+/// The same sources, reporting progress over the whole model as each is asked for.
+std::vector<TensorSource> with_progress(const std::vector<TensorSource>& tensors, const Job& job) {
+  const std::int64_t total = total_bytes(tensors);
   auto done = std::make_shared<std::int64_t>(0);
   std::vector<TensorSource> reporting = tensors;
   for (TensorSource& tensor : reporting) {
@@ -127,19 +137,15 @@ std::vector<WrittenFile> write_tensors(const fs::path& folder, const ModelFolder
   const auto shards = split_shards(tensors, content.max_shard_bytes);
   std::vector<WrittenFile> written;
   nlohmann::json weight_map = nlohmann::json::object();
-  std::int64_t total = 0;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const std::string name = shard_name(i, shards.size());
     written.push_back(write_safetensors(folder / name, shards[i]));
     SafetensorsFile{folder / name};  // reads back what was written; throws if it is not a valid file
-    for (const TensorSource& tensor : shards[i]) {
-      check(!weight_map.contains(tensor.name), "[save] two tensors are named \"", tensor.name, "\"");
-      weight_map[tensor.name] = name;
-      total += source_bytes(tensor);
-    }
+    for (const TensorSource& tensor : shards[i]) weight_map[tensor.name] = name;
   }
   if (shards.size() == 1) return written;
-  const nlohmann::json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
+  const nlohmann::json index = {{"metadata", {{"total_size", total_bytes(content.tensors)}}},
+                                {"weight_map", weight_map}};
   written.push_back(write_small(folder, {"model.safetensors.index.json", index.dump(2) + "\n"}));
   return written;
 }
@@ -160,6 +166,7 @@ std::vector<WrittenFile> save_model_folder(const fs::path& folder, const ModelFo
   recover_folder(target);
   check_replaceable(target);
   FolderSwap swap(target);
+  check_free_space(swap.working(), total_bytes(content.tensors));
   std::vector<WrittenFile> written;
   for (const FolderFile& file : content.files) {
     job.check();

@@ -155,6 +155,7 @@ TEST_F(GgufCheckpoint, SaysWhatItCannotRead) {
   EXPECT_THAT(message(GgufBuilder().value("general.architecture", "llama")),
               HasSubstr("embedding_length\" is missing"));
   EXPECT_THAT(message(small_llama().value("llama.expert_count", kU32, 8U)), HasSubstr("mixture of experts"));
+  EXPECT_THAT(message(small_llama().value("split.count", 2, std::uint16_t{3})), HasSubstr("split over several files"));
   EXPECT_THAT(message(small_llama().value("llama.rope.scaling.type", "yarn")), HasSubstr("\"yarn\" is not supported"));
   EXPECT_THAT(message(small_llama().value("llama.rope.dimension_count", kU32, 8U)),
               HasSubstr("expected the head size 16"));

@@ -168,6 +168,8 @@ TEST_F(SavedFolder, RefusesContentThatIsNotAModel) {
               })),
               HasSubstr("two files are named"));
   EXPECT_THAT(message(with([](ModelFolder& m) { m.tensors[4].name = "a"; })), HasSubstr("two tensors are named \"a\""));
+  EXPECT_THAT(message(with([](ModelFolder& m) { m.tensors[4].shape = {std::int64_t{1} << 60}; })),
+              HasSubstr("MiB free"));
   EXPECT_THAT(names_in(temp_.path()), IsEmpty()) << "a refused save left something behind";
 }
 
