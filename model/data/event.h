@@ -98,7 +98,7 @@ struct Generated {
   std::int64_t prompt_tokens = 0;
   double prefill_seconds = 0.0;
   double tokens_per_second = 0.0;
-  std::string finish;  ///< eos | stop | length | context
+  std::string finish;  ///< eos | stop | length | context | cancelled
   std::int64_t cache_bytes = 0;
 };
 struct Evaluated {

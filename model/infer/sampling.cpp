@@ -1,9 +1,12 @@
 #include "model/infer/sampling.h"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
+#include <limits>
 
 #include "model/data/error.h"
 #include "model/infer/random.h"
@@ -17,18 +20,19 @@ std::size_t best_index(std::span<const float> values) {
   return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
 }
 
-/// sum of exp(value - top). NaN and +inf cannot hide: they make the sum not finite.
+/// Throws Error unless every value is a number below +inf and one is above -inf (which forbids a token).
+void check_finite(std::span<const float> values, float top) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  int bad = 0;
+  for (const float value : values) bad += static_cast<int>(!(value < kInfinity));
+  check(bad == 0 && top > -kInfinity, "[sampling] the model's logits are not finite numbers; its weights are damaged, ",
+        "or its activations overflow this dtype: try f32");
+}
+
+/// sum of exp(value - top).
 double exp_sum(std::span<const float> values, float top) {
-  // Below this a term adds less than a float's last digit, however large the vocabulary: most need no exp at all.
-  constexpr float kNegligible = -40.0F;
-  double sum = 0;
-  for (const float value : values) {
-    const float distance = value - top;
-    if (!(distance < kNegligible)) sum += std::exp(distance);
-  }
-  check(std::isfinite(sum), "[sampling] the model's logits are not finite numbers; its weights are damaged, or its ",
-        "activations overflow this dtype: try f32");
-  return sum;
+  const at::Tensor values_V = at::from_blob(const_cast<float*>(values.data()), {std::ssize(values)}, at::kFloat);
+  return values_V.sub(top).exp_().sum(at::kDouble).item<double>();
 }
 
 }  // namespace
@@ -37,20 +41,21 @@ Choice describe_choice(std::span<const float> logits, std::int32_t id, std::int6
   check(id >= 0 && static_cast<std::size_t>(id) < logits.size(), "[sampling] there is no logit for token ", id,
         "; got ", logits.size(), " logits");
   const float top = logits[best_index(logits)];
+  check_finite(logits, top);
   const double sum = exp_sum(logits, top);
+  const auto logit = [&](std::int32_t i) { return logits[static_cast<std::size_t>(i)]; };
   const auto probability = [&](std::int32_t i) {
-    return static_cast<float>(std::exp(double{logits[static_cast<std::size_t>(i)]} - double{top}) / sum);
+    return static_cast<float>(std::exp(double{logit(i)} - double{top}) / sum);
   };
   // A list kept sorted by insertion: almost every logit is turned away by one comparison with its last entry.
   std::vector<std::int32_t> best;
-  const auto better = [&](std::int32_t a, std::int32_t b) {
-    return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
-  };
   const auto wanted = static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, std::ssize(logits)));
+  float least = -std::numeric_limits<float>::infinity();
   for (std::int32_t i = 0; wanted > 0 && i < static_cast<std::int32_t>(logits.size()); ++i) {
-    if (best.size() == wanted && !better(i, best.back())) continue;
+    if (best.size() == wanted && !(logit(i) > least)) continue;
     if (best.size() == wanted) best.pop_back();
-    best.insert(std::ranges::upper_bound(best, i, better), i);
+    best.insert(std::ranges::upper_bound(best, logit(i), std::greater<>(), logit), i);
+    least = logit(best.back());
   }
   Choice choice{.id = id, .probability = probability(id), .alternatives = {}};
   for (const std::int32_t i : best) choice.alternatives.push_back({i, probability(i)});
@@ -129,7 +134,7 @@ std::vector<Candidate> Sampler::candidates(std::span<const float> logits) {
   penalise(logits);
   const std::size_t best = best_index(scores_);
   top_ = scores_[best];
-  exp_sum(scores_, top_);  // throws if the logits are not finite
+  check_finite(scores_, top_);
   if (settings_.temperature == 0.0) return {{static_cast<std::int32_t>(best), 1.0F}};
   std::vector<Scored> scored = keep_top_k();
   keep_top_p(scored);
