@@ -30,6 +30,10 @@ std::vector<std::string> save_figures(const Session& session, const std::filesys
   Shell shell;
   UiState ui;
   ui.settings.tour_seen = true;
+  if (session.attention) {
+    ui.layer = session.attention->layer;
+    ui.head = session.attention->head;
+  }
   Commands commands;
   std::vector<std::string> names;
   for (const Workspace workspace : {Workspace::Design, Workspace::Train, Workspace::Generate, Workspace::Inspect}) {
