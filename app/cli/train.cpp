@@ -9,16 +9,12 @@ namespace {
 
 struct TrainArguments {
   std::string model;
+  std::string trainable = trainable_name(Trainable::Converted);
+  std::string precision = train_precision_name(TrainPrecision::Auto);
   std::string out;
   bool init = false;
   Train train;
 };
-
-const std::map<std::string, Trainable> kTrainable{{"converted", Trainable::Converted},
-                                                  {"routers", Trainable::Routers},
-                                                  {"experts", Trainable::Experts},
-                                                  {"attention", Trainable::Attention},
-                                                  {"all", Trainable::All}};
 
 void print_step(const TrainStep& step, const CliOptions& options) {
   if (options.json) return print_json(train_step_to_json(step));
@@ -54,8 +50,10 @@ void train_model(const TrainArguments& arguments, const CliOptions& options) {
 
 void add_run_options(CLI::App& command, TrainArguments& arguments) {
   TrainSettings& settings = arguments.train.settings;
-  command.add_option("--trainable", settings.trainable, "What learns: converted, routers, experts, attention, all")
-      ->transform(CLI::CheckedTransformer(kTrainable, CLI::ignore_case));
+  command.add_option("--trainable", arguments.trainable, "What learns: converted, routers, experts, attention or all")
+      ->capture_default_str();
+  command.add_option("--precision", arguments.precision, "Of products: auto, f32 or bf16; weights are kept in f32")
+      ->capture_default_str();
   command.add_option("--teacher", arguments.train.teacher, "A model to stay close to (with --kl-weight)");
   command.add_option("--stop-at", arguments.train.stop_at, "Save the state after this step and end");
   command.add_flag("--resume", arguments.train.resume, "Go on from the state in --run-folder");
@@ -74,9 +72,14 @@ void add_optimiser_options(CLI::App& command, TrainSettings& settings) {
   command.add_option("--warmup", settings.warmup_steps, "Steps to reach it")->capture_default_str();
   command.add_option("--min-lr-ratio", settings.min_lr_ratio, "Of lr, at the end of the cosine")->capture_default_str();
   command.add_option("--weight-decay", settings.weight_decay, "Of matrices")->capture_default_str();
+  command.add_option("--beta1", settings.beta1, "Of AdamW")->capture_default_str();
+  command.add_option("--beta2", settings.beta2, "Of AdamW")->capture_default_str();
+  command.add_option("--eps", settings.eps, "Of AdamW")->capture_default_str();
   command.add_option("--max-grad-norm", settings.max_grad_norm, "Clip above; 0 is off")->capture_default_str();
   command.add_option("--balance-weight", settings.balance_weight, "Of the router balance loss")->capture_default_str();
   command.add_option("--kl-weight", settings.kl_weight, "Of KL(teacher || model)")->capture_default_str();
+  command.add_option("--bias-update-speed", settings.bias_update_speed, "Of sigmoid routers' correction bias")
+      ->capture_default_str();
   command.add_option("--seed", settings.seed, "The same seed gives the same run")->capture_default_str();
 }
 
@@ -88,11 +91,16 @@ void add_train(CLI::App& app, const CliOptions& options) {
                               "lathe train converted/ --text book.txt --kl-weight 1 --teacher default -o healed/");
   auto arguments = std::make_shared<TrainArguments>();
   command->add_option("MODEL", arguments->model, "Folder, file, 'default' or 'tiny'")->required();
-  command->add_option("--text", arguments->train.settings.text, "The text file to learn from")->required();
+  command->add_option("--text", arguments->train.settings.text,
+                      "The text file to learn from; without it, the one that ships");
   command->add_option("-o,--out", arguments->out, "Folder to write")->required();
   add_run_options(*command, *arguments);
   add_optimiser_options(*command, arguments->train.settings);
-  command->callback([arguments, &options] { train_model(*arguments, options); });
+  command->callback([arguments, &options] {
+    arguments->train.settings.trainable = trainable_from_name(arguments->trainable);
+    arguments->train.settings.precision = train_precision_from_name(arguments->precision);
+    train_model(*arguments, options);
+  });
 }
 
 }  // namespace lathe
