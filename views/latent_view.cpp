@@ -144,7 +144,7 @@ void LatentView::prepare(const LatentSpectrum& spectrum) {
 }
 
 void LatentView::draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent* live, ImVec2 size) {
-  if (!ImPlot::BeginPlot("##spectrum", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle)) return;
+  if (!ImPlot::BeginPlot("##spectrum", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame)) return;
   setup("eigenvalue", static_cast<double>(rank_.size()));
   plot_line("calibration", rank_, eigenvalue_, colors().accent);
   if (live != nullptr) {
@@ -157,7 +157,7 @@ void LatentView::draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent*
 }
 
 void LatentView::draw_lost(const LatentSpectrum& spectrum, ImVec2 size) {
-  if (!ImPlot::BeginPlot("##lost", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle)) return;
+  if (!ImPlot::BeginPlot("##lost", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame)) return;
   setup("lost energy 1 \u2212 E(r)", static_cast<double>(rank_.size()));
   plot_line("lost energy", rank_, lost_, colors().mla);
   mark_rank(spectrum.kept_rank);

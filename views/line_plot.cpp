@@ -31,7 +31,7 @@ const Series& Smoothed::follow(const Series& series, float weight) {
 }
 
 bool begin_step_plot(const char* id, ImVec2 size, const PlotOptions& options, const PlotFollow& follow) {
-  ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoTitle;
+  ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame;
   if (!options.legend) flags |= ImPlotFlags_NoLegend;
   if (!ImPlot::BeginPlot(id, size, flags)) return false;
   const ImPlotAxisFlags fit = follow.follows ? ImPlotAxisFlags_AutoFit | ImPlotAxisFlags_RangeFit : 0;
@@ -39,9 +39,12 @@ bool begin_step_plot(const char* id, ImVec2 size, const PlotOptions& options, co
   ImPlot::SetupAxis(ImAxis_Y1, options.y_label, ImPlotAxisFlags_NoHighlight | fit);
   ImPlot::SetupAxisLimits(ImAxis_X1, 1.0, std::max(2.0, options.x_last),
                           follow.follows ? ImPlotCond_Always : ImPlotCond_Once);
+  if (options.second_axis != nullptr)
+    ImPlot::SetupAxis(ImAxis_Y2, options.second_axis, ImPlotAxisFlags_AuxDefault | ImPlotAxisFlags_AutoFit);
   if (options.log) ImPlot::SetupAxisScale(ImAxis_Y1, ImPlotScale_Log10);
   if (options.format != nullptr) ImPlot::SetupAxisFormat(ImAxis_Y1, options.format);
-  if (options.legend) ImPlot::SetupLegend(ImPlotLocation_NorthEast, ImPlotLegendFlags_Horizontal);
+  if (options.legend)
+    ImPlot::SetupLegend(ImPlotLocation_North, ImPlotLegendFlags_Horizontal | ImPlotLegendFlags_Outside);
   ImPlot::SetupMouseText(ImPlotLocation_SouthEast);
   ImPlot::SetupFinish();
   return true;

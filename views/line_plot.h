@@ -32,6 +32,7 @@ struct PlotOptions {
   const char* format = nullptr;  ///< of the ticks of y; null: ImPlot's
   bool log = false;
   bool legend = true;
+  const char* second_axis = nullptr;  ///< label of a second y axis at the right, ImAxis_Y2; null: none
   double x_last = 1.0;  ///< of the data: steps
 };
 

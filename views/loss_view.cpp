@@ -32,7 +32,7 @@ void plot_held_out(const TrainCurves& train) {
     y.push_back(held.nll);
   }
   ImPlotSpec spec;
-  spec.LineColor = spec.MarkerFillColor = spec.MarkerLineColor = colors().good;
+  spec.LineColor = spec.MarkerFillColor = spec.MarkerLineColor = colors().text;
   spec.Marker = ImPlotMarker_Circle;
   spec.MarkerSize = px(4);
   spec.LineWeight = px(1);
@@ -106,11 +106,17 @@ void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImV
   PlotOptions options{
       .log = settings.log_loss,
       .x_last = static_cast<double>(std::max<std::int64_t>(train.steps, static_cast<std::int64_t>(train.loss.size())))};
+  // The KL is of another size than the losses and would flatten them on their axis.
+  const bool has_kl = any_above_zero(train.kl);
+  if (has_kl) options.second_axis = "KL";
   if (!begin_step_plot("##loss", size, options, follow_)) return;
   plot_smoothed("loss", train.loss, loss_, colors().accent, settings.smoothing);
   plot_smoothed("next token", train.next_token, next_token_, colors().mla, settings.smoothing);
-  if (any_above_zero(train.kl)) plot_smoothed("KL", train.kl, kl_, colors().moe, settings.smoothing);
   plot_held_out(train);
+  if (has_kl) {
+    ImPlot::SetAxes(ImAxis_X1, ImAxis_Y2);
+    plot_smoothed("KL (right)", train.kl, kl_, colors().moe, settings.smoothing);
+  }
   end_step_plot(follow_);
 }
 

@@ -13,7 +13,7 @@
 namespace lathe {
 namespace {
 
-constexpr float kNumbersWidth = 190.0F;
+constexpr float kNumbersWidth = 212.0F;
 
 /// Eight experts have colours of their own; more share the colour of magnitude, and one chosen stands out.
 ImU32 expert_color(std::int64_t expert, std::int64_t num_experts, std::int64_t highlighted, float alpha) {

@@ -114,22 +114,19 @@ void draw_running(const JobView& job, Commands& commands) {
   const float fraction =
       job.progress.total > 0 ? static_cast<float>(job.progress.done) / static_cast<float>(job.progress.total) : 0.0F;
   const float cancel = ImGui::CalcTextSize("Cancel").x + 2 * px(14);
-  const float bar = px(150);
+  const float bar = px(184);
   ImGui::SetCursorPosX(ImGui::GetWindowWidth() - cancel - bar - px(24));
   ImGui::BeginGroup();
   ImGui::SetCursorPosY(px(9));
-  ImGui::PushItemWidth(bar);
   const ShortText text = format("%s  %.0f %%", job.title.c_str(), 100.0 * static_cast<double>(fraction));
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float full = ImGui::CalcTextSize(text.c_str()).x;
   ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + bar, at.y + ImGui::GetTextLineHeight()}, at.x + bar,
-                            text.c_str(), nullptr, full > bar ? nullptr : nullptr);
+                            text.c_str(), nullptr);
   ImDrawList* list = ImGui::GetWindowDrawList();
   const float y = at.y + ImGui::GetTextLineHeight() + px(4);
   list->AddRectFilled({at.x, y}, {at.x + bar, y + px(4)}, color(colors().field), px(2));
   list->AddRectFilled({at.x, y}, {at.x + bar * std::clamp(fraction, 0.0F, 1.0F), y + px(4)}, color(colors().accent),
                       px(2));
-  ImGui::PopItemWidth();
   ImGui::EndGroup();
   ImGui::SetCursorPos({ImGui::GetWindowWidth() - cancel - px(12), (ImGui::GetWindowHeight() - px(28)) / 2});
   if (ImGui::Button("Cancel", {cancel, px(28)})) commands.cancel(job.id);

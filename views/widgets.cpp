@@ -52,16 +52,20 @@ bool primary_button(const char* label, ImVec2 size) {
   const bool disabled = (ImGui::GetCurrentContext()->CurrentItemFlags & ImGuiItemFlags_Disabled) != 0;
   push_button_colors(disabled ? colors().field : colors().accent, 0.14F);
   ImGui::PushStyleColor(ImGuiCol_Text, disabled ? colors().text : colors().on_accent);
+  ImGui::PushStyleVar(ImGuiStyleVar_FrameBorderSize, 0);
   ImGui::PushFont(bold_font(), 0);
   const bool pressed = ImGui::Button(label, size);
   ImGui::PopFont();
+  ImGui::PopStyleVar();
   ImGui::PopStyleColor(4);
   return pressed;
 }
 
 bool quiet_button(const char* label, const char* tooltip) {
   push_button_colors({0, 0, 0, 0}, 0.10F);
+  ImGui::PushStyleVar(ImGuiStyleVar_FrameBorderSize, 0);
   const bool pressed = ImGui::Button(label);
+  ImGui::PopStyleVar();
   ImGui::PopStyleColor(3);
   if (tooltip != nullptr) explain(tooltip);
   return pressed;
