@@ -55,10 +55,12 @@ double median(std::vector<double> values) {
 
 BenchModel open_for_bench(const BenchOptions& options, const std::string& dtype, const Job& job) {
   const OpenModel open{.path = options.model, .device = options.device, .dtype = dtype};
+  const std::int64_t base_anonymous_bytes = process_status("RssAnon");
   open_model(open, job);
   const auto start = Clock::now();
   BenchModel model{.opened = open_model(open, job), .prompt = {}, .prompt_ids = {}};
   model.load_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  model.base_anonymous_bytes = base_anonymous_bytes;
   model.prompt = bench_prompt(model.opened.tokenizer, options.prompt_tokens);
   model.prompt_ids = model.opened.tokenizer.encode(model.prompt);
   return model;
@@ -77,6 +79,7 @@ void measure_writing(const BenchModel& model, const BenchOptions& options, Speed
   figures.peak_resident_bytes = std::max(figures.peak_resident_bytes, process_status("VmHWM"));
   figures.prompt_tokens = written.prompt_tokens;
   figures.load_seconds = model.load_seconds;
+  figures.base_anonymous_bytes = model.base_anonymous_bytes;
   figures.weight_bytes = weight_bytes(model.opened.model());
   figures.cache_bytes = written.cache_bytes;
   figures.rounds.push_back(
@@ -89,7 +92,8 @@ nlohmann::json speed_to_json(const SpeedFigures& figures) {
     prefill.push_back(round.prefill_tokens_per_second);
     decode.push_back(round.decode_tokens_per_second);
   }
-  const auto needed = static_cast<double>(figures.weight_bytes + figures.cache_bytes);
+  const auto taken = static_cast<double>(figures.peak_anonymous_bytes - figures.base_anonymous_bytes);
+  const double ratio = taken / static_cast<double>(figures.weight_bytes + figures.cache_bytes);
   return {{"dtype", figures.dtype},
           {"load_seconds", figures.load_seconds},
           {"prompt_tokens", figures.prompt_tokens},
@@ -99,9 +103,10 @@ nlohmann::json speed_to_json(const SpeedFigures& figures) {
           {"decode_rounds", decode},
           {"weight_bytes", figures.weight_bytes},
           {"cache_bytes", figures.cache_bytes},
+          {"base_anonymous_bytes", figures.base_anonymous_bytes},
           {"peak_anonymous_bytes", figures.peak_anonymous_bytes},
           {"peak_resident_bytes", figures.peak_resident_bytes},
-          {"anonymous_over_weights_and_cache", static_cast<double>(figures.peak_anonymous_bytes) / needed}};
+          {"taken_over_weights_and_cache", ratio}};
 }
 
 }  // namespace lathe

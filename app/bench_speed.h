@@ -24,7 +24,8 @@ struct SpeedFigures {
   std::vector<WritingSpeed> rounds = {};
   std::int64_t weight_bytes = 0;
   std::int64_t cache_bytes = 0;
-  std::int64_t peak_anonymous_bytes = 0;  ///< of this process while writing: what it allocated itself
+  std::int64_t base_anonymous_bytes = 0;  ///< of this process before the model was opened: program and libraries
+  std::int64_t peak_anonymous_bytes = 0;  ///< the same while writing
   std::int64_t peak_resident_bytes = 0;   ///< the same with the mapped program and libraries
 };
 
@@ -34,6 +35,7 @@ struct BenchModel {
   std::string prompt;
   std::vector<std::int32_t> prompt_ids;
   double load_seconds = 0.0;
+  std::int64_t base_anonymous_bytes = 0;
 };
 
 /// Opens options.model in `dtype`; the file's pages are read once before, so that the time is the program's own.
