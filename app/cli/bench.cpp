@@ -16,7 +16,8 @@ namespace {
 
 /// Nested figures, one a line, as "speed[0].decode  37.2".
 void print_figures(const nlohmann::json& json) {
-  for (const auto& [pointer, value] : json.flatten().items()) {
+  const nlohmann::json flat = json.flatten();
+  for (const auto& [pointer, value] : flat.items()) {
     std::printf("%-56s %s\n", pointer.substr(1).c_str(), value.dump().c_str());
   }
 }
