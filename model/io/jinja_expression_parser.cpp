@@ -169,22 +169,22 @@ class ExpressionParser {
   }
 
   Expression list(Expression first, const char* end) {
-    Expression result = node(Kind::List, "", {std::move(first)});
-    while (tokens_.take_operator(",") && !tokens_.is_operator(end)) result.children.push_back(conditional(true));
+    std::vector<Expression> items{std::move(first)};
+    while (tokens_.take_operator(",") && !tokens_.is_operator(end)) items.push_back(conditional(true));
     tokens_.expect_operator(end);
-    return result;
+    return node(Kind::List, "", std::move(items));
   }
 
   Expression dict() {
-    Expression result = node(Kind::Dict, "");
+    std::vector<Expression> items;
     while (!tokens_.take_operator("}")) {
-      if (!result.children.empty()) tokens_.expect_operator(",");
+      if (!items.empty()) tokens_.expect_operator(",");
       if (tokens_.take_operator("}")) break;
-      result.children.push_back(conditional(true));
+      items.push_back(conditional(true));
       tokens_.expect_operator(":");
-      result.children.push_back(conditional(true));
+      items.push_back(conditional(true));
     }
-    return result;
+    return node(Kind::Dict, "", std::move(items));
   }
 
   Expression postfix(Expression value) {

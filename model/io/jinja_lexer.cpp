@@ -44,8 +44,9 @@ class Lexer {
   using Kind = Token::Kind;
 
   void add(Kind kind, std::string text) { tokens_.push_back({kind, std::move(text), line()}); }
-  int line() const {
-    return 1 + static_cast<int>(std::count(source_.begin(), source_.begin() + static_cast<std::ptrdiff_t>(at_), '\n'));
+  int line() {
+    while (counted_ < at_) line_ += source_[counted_++] == '\n' ? 1 : 0;
+    return line_;
   }
   bool starts(std::string_view text) const { return std::string_view(source_).substr(at_).starts_with(text); }
   char peek(std::size_t ahead = 0) const { return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0'; }
@@ -187,6 +188,8 @@ class Lexer {
 
   std::string source_;
   std::size_t at_ = 0;
+  std::size_t counted_ = 0;  // line_ is the line of this place
+  int line_ = 1;
   int open_braces_ = 0;
   std::vector<Token> tokens_;
 };

@@ -12,6 +12,8 @@ namespace lathe {
 
 namespace {
 
+constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;  // places in it are counted in 32 bits
+
 /// Where a character starts that `bytes` end in the middle of; their size if they end with a whole one.
 std::size_t unfinished_from(std::string_view bytes) {
   for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
@@ -40,10 +42,12 @@ Tokenizer Tokenizer::from_files(TokenizerFiles files, const std::string& source)
 Tokenizer Tokenizer::from_folder(const std::filesystem::path& folder) {
   const auto read_if_there = [&folder](const char* name) {
     const std::filesystem::path path = folder / name;
-    return std::filesystem::exists(path) ? read_file(path) : std::string();
+    std::error_code unreadable;  // then reading says more
+    return std::filesystem::exists(path, unreadable) ? read_file(path) : std::string();
   };
   const std::filesystem::path path = folder / "tokenizer.json";
-  check(std::filesystem::exists(path),
+  std::error_code unreadable;
+  check(std::filesystem::exists(path, unreadable),
         "[tokenizer] no tokenizer.json, the only tokenizer file of a folder that Lathe reads; "
         "transformers' save_pretrained writes one; folder: ",
         folder.string());
@@ -55,6 +59,8 @@ Tokenizer Tokenizer::from_folder(const std::filesystem::path& folder) {
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+  check(text.size() <= kMaxTextBytes, "[tokenizer] a text of ", text.size(), " bytes, expected at most ", kMaxTextBytes,
+        "; cut it into parts");
   std::string repaired;
   if (!is_utf8(text)) text = repaired = repair_utf8(text).text;
 

@@ -57,7 +57,8 @@ class Tokenizer {
   static Tokenizer from_gguf(const GgufVocabulary& vocabulary, const std::string& source);
 
   /// Ids of `text`. Special tokens written in the text become their ids. Bytes that are not UTF-8 become U+FFFD first,
-  /// as Python's bytes.decode(errors="replace") does.
+  /// as Python's bytes.decode(errors="replace") does.  Throws Error if the text has more than 1 GiB, or if a pattern
+  /// that came with the model backtracks without end on it.
   std::vector<int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
 
   /// Text of `ids`, always valid UTF-8 (U+FFFD for broken sequences). Ids outside the vocabulary give no text.

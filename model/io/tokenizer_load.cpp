@@ -11,7 +11,8 @@ Tokenizer load_tokenizer(const Checkpoint& checkpoint) {
 }
 
 Tokenizer load_tokenizer(const std::filesystem::path& model) {
-  if (std::filesystem::exists(model / "tokenizer.json")) return Tokenizer::from_folder(model);
+  std::error_code unreadable;  // then opening says more
+  if (std::filesystem::exists(model / "tokenizer.json", unreadable)) return Tokenizer::from_folder(model);
   return load_tokenizer(open_checkpoint(model));
 }
 

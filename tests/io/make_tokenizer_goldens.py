@@ -45,14 +45,15 @@ SENTENCES = [
     "if (x == 0) { return y[i++] - 3; } // ok", "#include <vector>\nint main() { return 0; }\n", "def f(x):\n    return x**2\n",
     "https://example.org/a/b?c=d&e=f#g", "user@example.com", "C:\\path\\to\\file.txt", "<html><body class=\"x\">&amp;</body></html>",
     "{\"key\": [1, 2.5, null, true], \"s\": \"q\\\"q\"}", "| a | b |\n|---|---|\n", "!!!???...,,,;;;:::", "$100 €50 £20 ¥1000 ₿", "%^&*()_+-=[]{}",
-    "\x00", "a\x00b", "\x01\x02\x03\x04\x1f\x7f", "\ue000\uf8ff", "\U0010ffff\U000e0001\ufffd\ufffe", "Z̸̢͎̀a̵͇͝l̶̡̛g̷̨̛o̴̢͝", "ﬁ ﬂ ﷺ ㎏ Å K",
+    "\x00", "a\x00b", "\x01\x02\x03\x04\x1f\x7f", "\ue000\uf8ff", "\U0010ffff\U000e0001\ufffd\ufffe", "Z̸̢͎̀a̵͇͝l̶̡̛g̷̨̛o̴̢͝",
+    "a\u0305\u0301 e\u0323\u0305\u0301 \u1112\u1161\u11ab\u11ab", "it'ſa it'Sa it'sa x'LLy 'veX", "(\n\nword .\r\n\n x\nfoo\tbar \tbaz", "\x00\x01\x00a\x01\x01\x00", "ﬁ ﬂ ﷺ ㎏ Å K",
 ]
 BROKEN = [
     "80", "ff", "c080", "c3", "c3c3a9", "e28082e280", "f09f98", "f09f9880f09f", "eda080", "edb080eda080", "f4908080", "f8888080", "61ff62", "fe",
     "e0808061", "2020ff2020", "e4bda0e5a5", "3132ff3334", "c328", "a0a1", "e228a1", "e28228", "f0288cbc", "f09028bc", "f0288c28", "00ff00ff", "6180e180",
 ]
 SPACES = [" ", "  ", "   ", "\n", "\r\n", "\t", "\n\n", " \n", "\u00a0", "\u3000", "\u2009", "\x0b", "\x0c", "\u0085", "\u2028", "\u1680"]
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|eot_id|>", "<mask>", "tag", "<r>", "<A>", "<é>"]
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|eot_id|>", "<mask>", "tag", "<r>", "<A>", "<A>x", "<é>"]
 
 
 def random_text(rng):
@@ -92,16 +93,28 @@ def texts():
 
 def corpus():
     names = ["GPL-3", "Apache-2.0", "MPL-2.0", "Artistic"]
-    return [*((LICENSES / name).read_text() for name in names), *SENTENCES * 3]
+    plain = [text.decode("utf-8", errors="replace") for text in texts()]
+    return [*((LICENSES / name).read_text()[:20000] for name in names), *plain, *SENTENCES * 5]
 
 
 def train(tokenizer, size, special, alphabet=None):
+    """Merges learnt across the borders of pieces: a wrong border then shows in the ids."""
+    rules = tokenizer.pre_tokenizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(r"[\s\S]{1,7}"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     alphabet = pre_tokenizers.ByteLevel.alphabet() if alphabet is None else alphabet
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=special, initial_alphabet=alphabet, show_progress=False
     )
     tokenizer.train_from_iterator(corpus(), trainer)
-    return json.loads(tokenizer.to_str())
+    tokenizer.pre_tokenizer = rules
+    file = json.loads(tokenizer.to_str())
+    # Ranks out of the order in which they were learnt make tokens that their own merges do not lead to.
+    late = file["model"]["merges"][100:]
+    random.Random(7).shuffle(late)
+    file["model"]["merges"][100:] = late
+    return file
 
 
 def llama3_style():
@@ -111,12 +124,8 @@ def llama3_style():
         [pre_tokenizers.Split(Regex(LLAMA3), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    file = train(tokenizer, 900, [])
+    file = train(tokenizer, 2000, [])
     file["model"]["ignore_merges"] = True
-    # Tokens that merges do not lead to show whether whole pieces are looked up first.
-    for word in (" antidisestablishmentarianism", " naïve", "你好", "   "):
-        spelling = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(word)[0][0]
-        file["model"]["vocab"].setdefault(spelling, len(file["model"]["vocab"]))
     tokenizer = Tokenizer.from_str(json.dumps(file))
     tokenizer.add_special_tokens(
         ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
@@ -137,7 +146,7 @@ def gpt2_style():
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
     tokenizer.decoder = decoders.ByteLevel()
-    file = train(tokenizer, 800, ["<|endoftext|>"])
+    file = train(tokenizer, 2000, ["<|endoftext|>"])
     file["model"]["merges"] = [" ".join(merge) for merge in file["model"]["merges"]]
     return file
 
@@ -152,16 +161,17 @@ def mixed_style():
             pre_tokenizers.Split("-", "merged_with_next"),
             pre_tokenizers.Split(Regex(r"[一-龥]+"), "contiguous"),
             pre_tokenizers.Split(Regex(r"[=~]"), "removed"),
-            pre_tokenizers.Split(Regex(r"\p{Lu}+|\p{L}"), "isolated", invert=True),
+            pre_tokenizers.Split(Regex(r"[^#]+"), "removed", invert=True),
+            pre_tokenizers.Split(Regex(r"\p{Lu}"), "isolated"),
             pre_tokenizers.Digits(individual_digits=False),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     some = [character for character in pre_tokenizers.ByteLevel.alphabet() if character not in "\u0100\u0101ÿþýüûúùø÷öõôóòñ"]
-    file = train(tokenizer, 600, ["<unk>"], sorted(some))
-    for character in "ñò":
-        file["model"]["vocab"].pop(character, None)
+    file = train(tokenizer, 2000, ["<unk>"], sorted(some))
+    kept = sorted(set(file["model"]["vocab"]) - set("ñò"), key=file["model"]["vocab"].get)
+    file["model"]["vocab"] = {token: i for i, token in enumerate(kept)}
     tokenizer = Tokenizer.from_str(json.dumps(file))
     tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True), AddedToken("<|im_end|>", rstrip=True)])
     tokenizer.add_tokens(

@@ -75,16 +75,16 @@ TEST(GgufTokenizer, ReadsEverythingOfTheDefaultModel) {
 
 TEST(GgufTokenizer, WritesFilesThatReadBackTheSame) {
   GgufVocabulary vocabulary = vocabulary_of("llama3_style", "llama-bpe");
-  vocabulary.bos_id = 903;
-  vocabulary.eos_id = 904;
-  vocabulary.more_eos_ids = {907};
+  vocabulary.bos_id = 2000;
+  vocabulary.eos_id = 2001;
+  vocabulary.more_eos_ids = {2004};
   vocabulary.chat_template = "{{ messages }}";
   const Tokenizer first = Tokenizer::from_gguf(vocabulary, "model.gguf");
 
   const Tokenizer second = Tokenizer::from_files(first.files(), "folder");
 
-  EXPECT_EQ(second.bos_id(), 903);
-  EXPECT_THAT(second.eos_ids(), ElementsAre(904, 907));
+  EXPECT_EQ(second.bos_id(), 2000);
+  EXPECT_THAT(second.eos_ids(), ElementsAre(2001, 2004));
   EXPECT_EQ(second.chat_template(), "{{ messages }}");
   EXPECT_EQ(second.vocab_size(), first.vocab_size());
   for (const std::string& text : golden_texts()) EXPECT_EQ(second.encode(text), first.encode(text));
@@ -114,7 +114,7 @@ TEST(GgufTokenizer, SaysWhatIsWrongWithAVocabulary) {
   EXPECT_THAT(with([](auto& v) { v.types.pop_back(); }), HasSubstr("token types for"));
   EXPECT_THAT(with([](auto& v) { v.merges[3] = "nospace"; }), HasSubstr("expected two tokens"));
   EXPECT_THAT(with([](auto& v) { v.merges[3] = "\xFF \xFE"; }), HasSubstr("not in the vocabulary"));
-  EXPECT_THAT(with([](auto& v) { v.bos_id = 800, v.add_bos = true; }), HasSubstr("800 is not in the vocabulary"));
+  EXPECT_THAT(with([](auto& v) { v.bos_id = 2000, v.add_bos = true; }), HasSubstr("2000 is not in the vocabulary"));
   EXPECT_THAT(with([](auto& v) { v.eos_id = -1; }), HasSubstr("-1 is not in the vocabulary"));
   EXPECT_THAT(with([](auto& v) { v.chat_template = "\xFF"; }), HasSubstr("not UTF-8"));
 }

@@ -144,6 +144,12 @@ TEST(TokenizerLive, MixedStyleEqualsTheReferenceOnGeneratedTexts) {
   expect_equal_to_reference(small_tokenizer("mixed_style"), golden_path("mixed_style.json"), 20'000);
 }
 
+TEST(TokenizerLive, TheTinyModelEqualsTheReferenceOnGeneratedTexts) {
+  LATHE_NEEDS_REFERENCE_PYTHON();
+  const std::filesystem::path tiny = std::filesystem::path(LATHE_SOURCE_DIR) / "assets/tiny";
+  expect_equal_to_reference(load_tokenizer(tiny), tiny / "tokenizer.json", 2'000);
+}
+
 TEST(TokenizerLive, FilesWrittenForAGgufModelMeanTheSameToTheReference) {
   LATHE_NEEDS_REFERENCE_PYTHON();
   LATHE_NEEDS_DEFAULT_MODEL();
