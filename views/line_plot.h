@@ -33,7 +33,7 @@ struct PlotOptions {
   bool log = false;
   bool legend = true;
   const char* second_axis = nullptr;  ///< label of a second y axis at the right, ImAxis_Y2; null: none
-  double x_last = 1.0;  ///< of the data: steps
+  double x_last = 1.0;                ///< of the data: steps
 };
 
 /// Begins a plot over training steps 1…`x_last` in the size; ends with end_step_plot().

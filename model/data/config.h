@@ -88,7 +88,8 @@ struct ModelConfig {
 };
 
 /// Reads a Hugging Face `config.json`: model_type "llama" (all layers GQA + dense) or "lathe" (per-layer lists).
-/// Throws Error for another architecture (listing the supported ones), a missing key, a wrong type or an impossible size.
+/// Throws Error for another architecture (listing the supported ones), a missing key, a wrong type or an impossible
+/// size.
 ModelConfig config_from_json(const nlohmann::json& json);
 
 /// Writes what config_from_json reads: model_type "llama" if no layer was converted, else "lathe".

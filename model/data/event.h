@@ -16,11 +16,11 @@ namespace lathe {
 struct ModelInfo {
   std::string name;
   std::string path;
-  std::string device;   ///< "cpu", "cuda:0 NVIDIA H200"
-  std::string dtype;    ///< "f32", "bf16", "f16"
-  std::string format;   ///< "Hugging Face folder", "GGUF v3 Q4_1"
+  std::string device;  ///< "cpu", "cuda:0 NVIDIA H200"
+  std::string dtype;   ///< "f32", "bf16", "f16"
+  std::string format;  ///< "Hugging Face folder", "GGUF v3 Q4_1"
   ModelConfig config;
-  std::string sha256;   ///< of all tensors
+  std::string sha256;  ///< of all tensors
   std::int64_t weight_bytes = 0;
   std::int64_t bytes_per_value = 4;  ///< of the cache's dtype
   bool has_chat_template = false;
@@ -58,23 +58,23 @@ struct Converted {
 /// How one MoE layer's tokens were spread in one training step.
 struct RouterLoad {
   std::int64_t layer = 0;
-  std::vector<float> load;       ///< share of all choices that went to each expert; sums to 1
-  float entropy = 0.0F;          ///< of `load`, nats
-  float max_violation = 0.0F;    ///< MaxVio: max load / mean load - 1 (DeepSeek, arXiv:2408.15664)
-  std::int64_t dead = 0;         ///< experts that no token chose
+  std::vector<float> load;     ///< share of all choices that went to each expert; sums to 1
+  float entropy = 0.0F;        ///< of `load`, nats
+  float max_violation = 0.0F;  ///< MaxVio: max load / mean load - 1 (DeepSeek, arXiv:2408.15664)
+  std::int64_t dead = 0;       ///< experts that no token chose
 };
 struct TrainStep {
   std::int64_t step = 0;  ///< from 1
   std::int64_t steps = 0;
-  float loss = 0.0F;      ///< what is minimised: the weighted sum of the parts
+  float loss = 0.0F;  ///< what is minimised: the weighted sum of the parts
   float next_token = 0.0F;
-  float balance = 0.0F;   ///< mean over MoE layers, 1 at perfect balance
+  float balance = 0.0F;  ///< mean over MoE layers, 1 at perfect balance
   float kl = 0.0F;
   float lr = 0.0F;
-  float grad_norm = 0.0F; ///< before clipping
+  float grad_norm = 0.0F;  ///< before clipping
   double tokens_per_second = 0.0;
   double seconds = 0.0;
-  bool skipped = false;   ///< not finite: weights left as they were
+  bool skipped = false;  ///< not finite: weights left as they were
   std::vector<RouterLoad> routers;
 };
 /// A held-out loss measured while training. `original` and `converted` are the same windows before any step.

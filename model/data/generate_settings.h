@@ -10,15 +10,15 @@ namespace lathe {
 /// What to write and how to choose each token. Definitions and order of the filters are Hugging Face's.
 struct GenerateSettings {
   std::string prompt;
-  bool chat = false;                 ///< wrap the prompt in the model's chat template
+  bool chat = false;  ///< wrap the prompt in the model's chat template
   std::int64_t max_new_tokens = 128;
-  double temperature = 0.0;          ///< 0: greedy
-  std::int64_t top_k = 0;            ///< 0: off
+  double temperature = 0.0;  ///< 0: greedy
+  std::int64_t top_k = 0;    ///< 0: off
   double top_p = 1.0;
   double min_p = 0.0;
   double repetition_penalty = 1.0;
   std::uint64_t seed = 0;
-  std::vector<std::string> stop;     ///< text at which writing ends; not part of the result
+  std::vector<std::string> stop;  ///< text at which writing ends; not part of the result
 
   bool operator==(const GenerateSettings&) const = default;
 };

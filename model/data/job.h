@@ -19,7 +19,8 @@ struct Progress {
 };
 
 /// What a long loop needs from its caller: a place to report to and a request to stop.
-/// A default Job reports nowhere and never stops, so that every function that takes one can be called without an engine.
+/// A default Job reports nowhere and never stops, so that every function that takes one can be called without an
+/// engine.
 class Job {
  public:
   Job() = default;

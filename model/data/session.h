@@ -54,7 +54,7 @@ struct Session {
   std::vector<LogLine> log;
   std::map<std::int64_t, LayerConfig> converting;  ///< layers done by the conversion that runs now
   std::vector<LayerReceipt> converting_receipts;
-  std::optional<Receipt> receipt;                  ///< of the last conversion
+  std::optional<Receipt> receipt;  ///< of the last conversion
   TrainCurves train;
   Writing writing;           ///< with the converted model
   Writing writing_original;  ///< with the resident original, for comparison

@@ -9,8 +9,8 @@ namespace lathe {
 /// Exact counts, by arithmetic on the configuration alone.
 struct Sizes {
   std::int64_t params = 0;
-  std::int64_t active_params = 0;         ///< what one token passes through: num_experts_per_tok of the routed experts
-  std::int64_t kv_values_per_token = 0;   ///< cached numbers per token; times the bytes of the cache's dtype
+  std::int64_t active_params = 0;        ///< what one token passes through: num_experts_per_tok of the routed experts
+  std::int64_t kv_values_per_token = 0;  ///< cached numbers per token; times the bytes of the cache's dtype
 };
 
 std::int64_t attention_params(const ModelConfig& config, const AttentionConfig& attention);

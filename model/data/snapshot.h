@@ -20,11 +20,11 @@ struct TokenText {
 struct AttentionMap {
   std::int64_t layer = 0;
   std::int64_t head = 0;
-  std::int64_t num_tokens = 0;     ///< before pooling
-  std::int64_t side = 0;           ///< rows and columns of `weights`
-  std::int64_t pool = 1;           ///< each cell is the maximum over pool x pool weights
-  std::vector<float> weights;      ///< side * side, row-major
-  std::vector<TokenText> tokens;   ///< num_tokens
+  std::int64_t num_tokens = 0;    ///< before pooling
+  std::int64_t side = 0;          ///< rows and columns of `weights`
+  std::int64_t pool = 1;          ///< each cell is the maximum over pool x pool weights
+  std::vector<float> weights;     ///< side * side, row-major
+  std::vector<TokenText> tokens;  ///< num_tokens
   std::int64_t version = 0;
 };
 

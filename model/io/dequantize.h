@@ -9,8 +9,8 @@
 namespace lathe {
 
 /// Writes `out.size()` values stored as `type` in `bytes` as f32. Any alignment of `bytes`.
-/// Quantised types equal ggml's and the `gguf` package's values bit for bit. Bools become 0 and 1; I64, U64 and F64 round.
-/// Throws Error if `bytes` has not exactly the size that `out.size()` values take.
+/// Quantised types equal ggml's and the `gguf` package's values bit for bit. Bools become 0 and 1; I64, U64 and F64
+/// round. Throws Error if `bytes` has not exactly the size that `out.size()` values take.
 void dequantize(StoredType type, std::span<const std::byte> bytes, std::span<float> out);
 
 /// Rounds to bf16 bit patterns, to nearest even; NaN stays NaN. Spans have equal size.

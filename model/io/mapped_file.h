@@ -11,7 +11,8 @@ class MappedFile {
  public:
   MappedFile() = default;
 
-  /// Maps the whole file. Throws Error if it is missing, unreadable or not a regular file. An empty file maps to no bytes.
+  /// Maps the whole file. Throws Error if it is missing, unreadable or not a regular file. An empty file maps to no
+  /// bytes.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

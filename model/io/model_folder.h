@@ -26,13 +26,15 @@ struct ModelFolder {
 
 /// Saves a model folder so that at every moment, even across a crash or power cut, `folder` is the old model or the new
 /// one, whole. Writes to a hidden sibling folder, syncs it, writes `manifest.json` (sizes and SHA-256) last, and swaps.
-/// An existing folder is replaced only if it is empty or everything in it was saved by this function; else Error, so that
-/// nobody's files are lost. Returns the files written.  Throws Error or Cancelled; the old folder is then untouched.
+/// An existing folder is replaced only if it is empty or everything in it was saved by this function; else Error, so
+/// that nobody's files are lost. Returns the files written.  Throws Error or Cancelled; the old folder is then
+/// untouched.
 std::vector<WrittenFile> save_model_folder(const std::filesystem::path& folder, const ModelFolder& content,
                                            const Job& job = {});
 
 /// Puts right what an interrupted save left beside `folder`: removes unfinished folders, and restores the old one if
-/// the new was not yet in place. Called by open_checkpoint and save_model_folder. Folders that a live save holds are kept.
+/// the new was not yet in place. Called by open_checkpoint and save_model_folder. Folders that a live save holds are
+/// kept.
 void recover_model_folder(const std::filesystem::path& folder);
 
 /// Reads every file that `manifest.json` lists again and returns a sentence for each that is missing or differs.

@@ -22,12 +22,13 @@ struct SafetensorsTensor {
   std::span<const std::byte> bytes;
 };
 
-/// A safetensors file, mapped and validated: the ranges of its tensors are inside the file, cover it and do not overlap.
-/// Stricter than the reference reader where the format's own text is: duplicate names are refused.
-/// Source: safetensors README and safetensors/src/tensor.rs.
+/// A safetensors file, mapped and validated: the ranges of its tensors are inside the file, cover it and do not
+/// overlap. Stricter than the reference reader where the format's own text is: duplicate names are refused. Source:
+/// safetensors README and safetensors/src/tensor.rs.
 class SafetensorsFile {
  public:
-  /// Throws Error naming the tensor and what is wrong, or what the file is instead (Git LFS pointer, web page, zip ...).
+  /// Throws Error naming the tensor and what is wrong, or what the file is instead (Git LFS pointer, web page, zip
+  /// ...).
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return file_.path(); }
@@ -42,8 +43,8 @@ class SafetensorsFile {
   std::vector<std::string> warnings_;
 };
 
-/// One tensor to write. `bytes` is called once, when its turn comes, so that one tensor at a time need be in memory; what
-/// it returns must live until the next call and have the size that dtype and shape say.
+/// One tensor to write. `bytes` is called once, when its turn comes, so that one tensor at a time need be in memory;
+/// what it returns must live until the next call and have the size that dtype and shape say.
 struct TensorSource {
   std::string name;
   DType dtype = DType::F32;

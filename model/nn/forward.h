@@ -23,10 +23,10 @@ struct RouterRecord {
 
 /// Everything about one forward call but the model and its input. All pointers are borrowed and may be null.
 struct ForwardOptions {
-  Cache* cache = nullptr;                            ///< appended to; positions start at cache->length
+  Cache* cache = nullptr;  ///< appended to; positions start at cache->length
   const Probe* probe = nullptr;
-  std::vector<RouterRecord>* routers = nullptr;      ///< one record per MoE layer is appended
-  bool absorb = true;                                ///< MLA with a cache and few new tokens: attend in the latent space
+  std::vector<RouterRecord>* routers = nullptr;  ///< one record per MoE layer is appended
+  bool absorb = true;                            ///< MLA with a cache and few new tokens: attend in the latent space
 };
 
 /// The last block's output after the final norm: ids_BT (int64) -> [B,T,D].
@@ -55,8 +55,8 @@ at::Tensor block_forward(const Model& model, std::int64_t index, const at::Tenso
 
 /// The two halves of a block, without norm and residual, for a layer that need not be part of the model yet: the
 /// conversions measure them. x_BTD is the normed input.
-at::Tensor attention_forward(const ModelConfig& config, const Layer& layer, std::int64_t index,
-                             const at::Tensor& x_BTD, const BlockContext& context);
+at::Tensor attention_forward(const ModelConfig& config, const Layer& layer, std::int64_t index, const at::Tensor& x_BTD,
+                             const BlockContext& context);
 at::Tensor feed_forward_forward(const Layer& layer, std::int64_t index, const at::Tensor& x_BTD,
                                 const BlockContext& context);
 

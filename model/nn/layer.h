@@ -19,7 +19,8 @@ struct Linear {
   at::Tensor bias_O;
 };
 
-/// Grouped-query attention: q [H*K, D], k and v [G*K, D], o [D, H*K]. RoPE rows are half-split, as Hugging Face's Llama.
+/// Grouped-query attention: q [H*K, D], k and v [G*K, D], o [D, H*K]. RoPE rows are half-split, as Hugging Face's
+/// Llama.
 struct GroupedQueryAttention {
   Linear q, k, v, o;
 };
@@ -47,11 +48,11 @@ struct DenseFeedForward {
 /// A router over E SwiGLU experts, and at most one shared expert that sees every token.
 struct MoeFeedForward {
   at::Tensor router_ED;
-  at::Tensor correction_bias_E;      ///< added for the choice only (DeepSeek-V3); undefined for softmax routers
-  at::Tensor experts_gate_up_E2FD;   ///< gate rows first
+  at::Tensor correction_bias_E;     ///< added for the choice only (DeepSeek-V3); undefined for softmax routers
+  at::Tensor experts_gate_up_E2FD;  ///< gate rows first
   at::Tensor experts_down_EDF;
-  DenseFeedForward shared;           ///< weights undefined if there is none
-  at::Tensor shared_gate_1D;         ///< Qwen2Moe's shared_expert_gate; undefined if there is none
+  DenseFeedForward shared;    ///< weights undefined if there is none
+  at::Tensor shared_gate_1D;  ///< Qwen2Moe's shared_expert_gate; undefined if there is none
 };
 
 /// One decoder block. Immutable once in a Model: changing a layer makes a new one.

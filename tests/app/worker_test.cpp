@@ -83,7 +83,8 @@ TEST_F(WorkerTest, StartAndEndFrameTheEventsOfAJob) {
 }
 
 TEST_F(WorkerTest, APictureReplacesAnOlderOneOfTheSameLayer) {
-  worker_.post({1, SetWatches{{Watch{.kind = PictureKind::Attention, .layer = 3, .head = 0, .max_side = 8, .prompt = {}}}}});
+  worker_.post(
+      {1, SetWatches{{Watch{.kind = PictureKind::Attention, .layer = 3, .head = 0, .max_side = 8, .prompt = {}}}}});
   worker_.post({2, Undo{}});
   worker_.post({3, Undo{}});
   until_end(3);
