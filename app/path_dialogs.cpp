@@ -1,15 +1,60 @@
 #include "app/path_dialogs.h"
 
+#include <imgui.h>
 #include <portable_file_dialogs.h>
 
+#include <filesystem>
 #include <variant>
 
-#include "model/data/error.h"
+#include "views/widgets.h"
 
 namespace lathe {
+namespace {
+
+/// Our own window: a path that is typed or pasted.
+struct Prompt {
+  const char* title;
+  std::string path;
+  bool is_new = true;
+};
+
+using Dialog = std::variant<pfd::open_file, pfd::select_folder, pfd::save_file, Prompt>;
+
+const char* title_of(PathFor purpose) {
+  switch (purpose) {
+    case PathFor::OpenModelFile:
+      return "Open a model file";
+    case PathFor::OpenModelFolder:
+      return "Open a model folder";
+    case PathFor::OpenPlan:
+      return "Open a plan";
+    case PathFor::SaveModel:
+      return "Save the model into a folder";
+    case PathFor::TrainingText:
+      return "Choose a text to learn from";
+    case PathFor::CalibrationText:
+      return "Choose a text to calibrate on";
+  }
+  return "";
+}
+
+std::vector<std::string> filters_of(PathFor purpose) {
+  if (purpose == PathFor::OpenModelFile) return {"Models", "*.gguf *.safetensors", "All files", "*"};
+  if (purpose == PathFor::OpenPlan) return {"Plans", "*.json", "All files", "*"};
+  return {"Texts", "*.txt *.md", "All files", "*"};
+}
+
+Dialog dialog_for(PathFor purpose) {
+  const char* title = title_of(purpose);
+  if (!pfd::settings::available()) return Prompt{title, {}};
+  if (purpose == PathFor::OpenModelFolder || purpose == PathFor::SaveModel) return pfd::select_folder(title);
+  return pfd::open_file(title, "", filters_of(purpose));
+}
+
+}  // namespace
 
 struct PathDialogs::Open {
-  std::variant<pfd::open_file, pfd::select_folder, pfd::save_file> dialog;
+  Dialog dialog;
   Answer answer;
 };
 
@@ -17,44 +62,29 @@ PathDialogs::PathDialogs() = default;
 PathDialogs::~PathDialogs() = default;
 
 void PathDialogs::ask(PathFor purpose, Answer answer) {
-  check(pfd::settings::available(),
-        "no file dialog is installed (zenity or kdialog); drop the file on the window, or install one");
-  const auto file = [](const char* title, std::vector<std::string> filters) {
-    return pfd::open_file(title, "", std::move(filters));
-  };
-  switch (purpose) {
-    case PathFor::OpenModelFolder:
-      open_ = std::make_unique<Open>(Open{pfd::select_folder("Open a model folder"), std::move(answer)});
-      return;
-    case PathFor::SaveModel:
-      open_ = std::make_unique<Open>(Open{pfd::select_folder("Save the model into a folder"), std::move(answer)});
-      return;
-    case PathFor::OpenModelFile:
-      open_ = std::make_unique<Open>(
-          Open{file("Open a model", {"Models", "*.gguf *.safetensors", "All files", "*"}), std::move(answer)});
-      return;
-    case PathFor::OpenPlan:
-      open_ =
-          std::make_unique<Open>(Open{file("Open a plan", {"Plans", "*.json", "All files", "*"}), std::move(answer)});
-      return;
-    case PathFor::TrainingText:
-    case PathFor::CalibrationText:
-      open_ = std::make_unique<Open>(
-          Open{file("Choose a text", {"Texts", "*.txt *.md", "All files", "*"}), std::move(answer)});
-      return;
-  }
+  open_ = std::make_unique<Open>(Open{dialog_for(purpose), std::move(answer)});
 }
 
 void PathDialogs::ask_save(const std::string& suggestion, Answer answer) {
-  check(pfd::settings::available(), "no file dialog is installed (zenity or kdialog); install one to save files");
-  open_ = std::make_unique<Open>(Open{pfd::save_file("Save as", suggestion), std::move(answer)});
+  constexpr const char* kTitle = "Save as";
+  Dialog dialog = pfd::settings::available()
+                      ? Dialog(pfd::save_file(kTitle, suggestion))
+                      : Dialog(Prompt{kTitle, (std::filesystem::current_path() / suggestion).string()});
+  open_ = std::make_unique<Open>(Open{std::move(dialog), std::move(answer)});
 }
 
-bool PathDialogs::is_open() const { return open_ != nullptr; }
+void PathDialogs::draw() {
+  if (!open_) return;
+  std::holds_alternative<Prompt>(open_->dialog) ? draw_prompt() : poll_system();
+}
 
-void PathDialogs::poll() {
-  if (!open_ || !std::visit([](auto& dialog) { return dialog.ready(0); }, open_->dialog)) return;
-  const std::unique_ptr<Open> done = std::move(open_);
+void PathDialogs::poll_system() {
+  struct IsReady {
+    bool operator()(pfd::open_file& dialog) const { return dialog.ready(0); }
+    bool operator()(pfd::select_folder& dialog) const { return dialog.ready(0); }
+    bool operator()(pfd::save_file& dialog) const { return dialog.ready(0); }
+    bool operator()(Prompt&) const { return false; }
+  };
   struct PathOf {
     std::string operator()(pfd::open_file& dialog) const {
       const auto paths = dialog.result();
@@ -62,9 +92,35 @@ void PathDialogs::poll() {
     }
     std::string operator()(pfd::select_folder& dialog) const { return dialog.result(); }
     std::string operator()(pfd::save_file& dialog) const { return dialog.result(); }
+    std::string operator()(Prompt& prompt) const { return prompt.path; }
   };
+  if (!std::visit(IsReady{}, open_->dialog)) return;
+  const std::unique_ptr<Open> done = std::move(open_);
   const std::string path = std::visit(PathOf{}, done->dialog);
   if (!path.empty()) done->answer(path);
+}
+
+void PathDialogs::draw_prompt() {
+  auto& prompt = std::get<Prompt>(open_->dialog);
+  if (std::exchange(prompt.is_new, false)) ImGui::OpenPopup(prompt.title);
+  ImGui::SetNextWindowPos(ImGui::GetMainViewport()->GetCenter(), ImGuiCond_Appearing, {0.5F, 0.5F});
+  if (!ImGui::BeginPopupModal(prompt.title, nullptr, ImGuiWindowFlags_AlwaysAutoResize)) {
+    open_.reset();
+    return;
+  }
+  if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
+  ImGui::SetNextItemWidth(px(480));
+  const bool entered = text_input("##path", prompt.path, "/path", ImGuiInputTextFlags_EnterReturnsTrue);
+  caption("Type or paste the path, or drop the file on the window. With zenity or kdialog the system's dialog opens.");
+  const bool accepted = (primary_button("OK") || entered) && !prompt.path.empty();
+  ImGui::SameLine();
+  const bool cancelled = ImGui::Button("Cancel") || ImGui::IsKeyPressed(ImGuiKey_Escape);
+  if (accepted || cancelled) ImGui::CloseCurrentPopup();
+  const std::string path = prompt.path;
+  ImGui::EndPopup();
+  if (!accepted && !cancelled) return;
+  const std::unique_ptr<Open> done = std::move(open_);
+  if (accepted) done->answer(path);
 }
 
 }  // namespace lathe

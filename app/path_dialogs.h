@@ -8,7 +8,8 @@
 
 namespace lathe {
 
-/// The system's file dialogs, one at a time, without stopping the frame loop.
+/// The system's file dialogs, one at a time, without stopping the frame loop. Where the system has none (neither zenity
+/// nor kdialog), a small window of our own asks for the path.
 class PathDialogs {
  public:
   using Answer = std::function<void(const std::string& path)>;
@@ -16,17 +17,20 @@ class PathDialogs {
   PathDialogs();
   ~PathDialogs();
 
-  /// Opens the dialog for the purpose; `answer` is called by poll() unless the user cancels.
+  /// Opens the dialog for the purpose; `answer` is called by draw() unless the user cancels.
   void ask(PathFor purpose, Answer answer);
   /// Asks where to save a file of this name.
   void ask_save(const std::string& suggestion, Answer answer);
 
-  /// Call once a frame.
-  void poll();
-  bool is_open() const;
+  /// Call once a frame, between ImGui::NewFrame() and Render().
+  void draw();
+  bool is_open() const { return open_ != nullptr; }
 
  private:
   struct Open;
+  void poll_system();
+  void draw_prompt();
+
   std::unique_ptr<Open> open_;
 };
 

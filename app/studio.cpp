@@ -55,12 +55,12 @@ double Studio::seconds_to_sleep() const {
 void Studio::frame() {
   take_news();
   take_dropped();
-  dialogs_.poll();
   ui_.display_scale = window_.display_scale();
   window_.begin_frame();
   const auto start = Clock::now();
   if (script_) script_->play({session_, ui_, commands_});
   shell_.draw(session_, ui_, commands_);
+  dialogs_.draw();
   ui_.frame_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   window_.render();
   save_screenshot();
