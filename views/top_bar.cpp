@@ -121,7 +121,7 @@ void draw_running(const JobView& job, Commands& commands) {
   const ShortText text = format("%s  %.0f %%", job.title.c_str(), 100.0 * static_cast<double>(fraction));
   const ImVec2 at = ImGui::GetCursorScreenPos();
   ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + bar, at.y + ImGui::GetTextLineHeight()}, at.x + bar,
-                            text.c_str(), nullptr);
+                            text.c_str(), nullptr, /*text_size_if_known=*/nullptr);
   ImDrawList* list = ImGui::GetWindowDrawList();
   const float y = at.y + ImGui::GetTextLineHeight() + px(4);
   list->AddRectFilled({at.x, y}, {at.x + bar, y + px(4)}, color(colors().field), px(2));
