@@ -16,7 +16,7 @@ namespace lathe {
 /// The f32 values that the bytes hold.
 inline std::vector<float> floats_in(std::string_view bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
   return values;
 }
 
