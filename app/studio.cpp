@@ -18,6 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kScriptSeconds = 0.05;  // a script watches; the engine needs the processor more
 constexpr int kFramesAfterInput = 3;  // hover and layout settle over a few frames
 
 }  // namespace
@@ -48,7 +49,8 @@ void Studio::run() {
 }
 
 double Studio::seconds_to_sleep() const {
-  if (frames_to_draw_ > 0 || script_) return 0.0;
+  if (frames_to_draw_ > 0) return 0.0;
+  if (script_) return kScriptSeconds;
   return wants_frames(session_, ui_, commands_) || dialogs_.is_open() ? 1.0 / 60.0 : 0.5;
 }
 
