@@ -19,7 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kScriptSeconds = 0.05;  // a script watches; the engine needs the processor more
-constexpr int kFramesAfterInput = 3;  // hover and layout settle over a few frames
+constexpr int kFramesAfterInput = 3;     // hover and layout settle over a few frames
 
 }  // namespace
 
