@@ -1,7 +1,9 @@
 #include "app/cli/cli.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "app/assets.h"
 #include "app/cli/commands.h"
@@ -21,7 +23,7 @@ void add_common_options(CLI::App& app, CliOptions& options) {
       ->check(CLI::IsMember({"auto", "f32", "bf16", "f16"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0U, std::max(1U, std::thread::hardware_concurrency())))
       ->capture_default_str();
 }
 
