@@ -1,18 +1,11 @@
-#include <ATen/Context.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/equal.h>
-#include <dlfcn.h>
-#include <gtest/gtest.h>
 
 #include "converters/convert.h"
 #include "tests/converters/random_model.h"
+#include "tests/support/gpu.h"
 
 namespace lathe {
 namespace {
-
-Model on(const Model& model, at::Device device) {
-  return map_model(model, [&](const std::string&, const at::Tensor& tensor) { return tensor.to(device); });
-}
 
 Conversion run(const Model& model) {
   ConversionPlan plan;
@@ -27,13 +20,13 @@ Conversion run(const Model& model) {
                   .on_layer = {}});
 }
 
-TEST(ConvertingOnAGpu, GivesWhatTheProcessorGives) {
-  dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
-  if (!at::hasCUDA() || at::detail::getCUDAHooks().deviceCount() == 0) GTEST_SKIP() << "no GPU here";
+class ConvertingOnAGpu : public GpuTest {};
+
+TEST_F(ConvertingOnAGpu, GivesWhatTheProcessorGives) {
   const Model model = test::random_model(test::small_config());
 
   const Conversion here = run(model);
-  const Conversion there = run(on(model, at::Device(at::kCUDA, 0)));
+  const Conversion there = run(moved(model, gpu_));
 
   EXPECT_EQ(there.receipt.device, "cuda:0");
   EXPECT_TRUE(there.model.layers[2]->attention_norm_D.is_cuda());

@@ -1,14 +1,13 @@
 #include "model/cuda/group_by_expert.h"
 
-#include <ATen/Context.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/bincount.h>
 #include <ATen/ops/cumsum.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randint.h>
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/gpu.h"
 namespace lathe {
 namespace {
 
@@ -51,14 +50,14 @@ TEST(GroupByExpert, AnExpertThatDoesNotExistIsRefused) {
   EXPECT_THROW(group_by_expert(at::arange(5), 4), std::exception);
 }
 
-TEST(GroupByExpert, OrdersPairsOnAGpu) {
-  dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
-  if (!at::hasCUDA() || at::detail::getCUDAHooks().deviceCount() == 0) GTEST_SKIP() << "no GPU here";
+class GroupByExpertOnAGpu : public GpuTest {};
+
+TEST_F(GroupByExpertOnAGpu, OrdersPairsAsAStableSortDoes) {
   for (const std::int64_t count : {1, 31, 256, 1000, 100000}) {
     SCOPED_TRACE(count);
     const at::Tensor experts_M = random_choices(count, 64);
 
-    const ExpertGroups groups = group_by_expert(experts_M.to(at::kCUDA), 64);
+    const ExpertGroups groups = group_by_expert(experts_M.to(gpu_), 64);
 
     expect_sorted(experts_M, {groups.order_M.cpu(), groups.place_M.cpu(), groups.ends_E.cpu()}, 64);
   }

@@ -5,16 +5,21 @@
 #include <ATen/ops/cat.h>
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "model/data/error.h"
 #include "model/data/sizes.h"
 #include "model/nn/forward.h"
 #include "model/nn/names.h"
 #include "tests/nn/tiny_models.h"
+#include "tests/support/gpu.h"
 
 namespace lathe {
 namespace {
 
 constexpr double kTolerance = 1e-5;
+
+constexpr std::array kKinds{"gqa", "mixed", "mla_no_nope", "mla_no_rope", "mla_norm", "mla_long_rope"};
 
 // Logits of `ids` fed in chunks of the given lengths through one cache.
 at::Tensor chunked(const Model& model, const at::Tensor& ids_BT, const std::vector<std::int64_t>& lengths,
@@ -84,9 +89,28 @@ TEST_P(CachedForward, Bf16DecodingFollowsTheFullForward) {
   EXPECT_LT(((decoded - full).norm() / full.norm()).item<double>(), 0.1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, CachedForward,
-                         testing::Values("gqa", "mixed", "mla_no_nope", "mla_no_rope", "mla_norm", "mla_long_rope"),
+INSTANTIATE_TEST_SUITE_P(Kinds, CachedForward, testing::ValuesIn(kKinds),
                          [](const auto& kind) { return std::string(kind.param); });
+
+class CachedForwardOnAGpu : public GpuTest {};
+
+TEST_F(CachedForwardOnAGpu, EqualsTheFullForwardOfTheProcessor) {
+  for (const char* kind : kKinds) {
+    SCOPED_TRACE(kind);
+    const Model model = random_model(config_named(kind));
+    const at::Tensor ids = random_ids(model.config, {2, 24});
+    const at::Tensor full = forward(model, ids);
+    const auto decoded = [&](at::ScalarType dtype, const std::vector<std::int64_t>& lengths) {
+      return chunked(moved(model, gpu_, dtype), ids.to(gpu_), lengths).cpu().to(at::kFloat);
+    };
+    EXPECT_THAT(decoded(at::kFloat, std::vector<std::int64_t>(24, 1)), IsNear(full, kTolerance));
+    EXPECT_THAT(decoded(at::kFloat, {3, 17, 4}), IsNear(full, kTolerance));
+    for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf}) {
+      const at::Tensor rounded = decoded(dtype, {12, 5, 1, 1, 5});
+      EXPECT_LT(((rounded - full).norm() / full.norm()).item<double>(), 0.1) << dtype;
+    }
+  }
+}
 
 TEST(Cache, HoldsOnlyTheLatentAndTheRopeKeyOfMlaLayers) {
   const Model model = random_model(tiny_mixed_config());

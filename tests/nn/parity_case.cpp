@@ -10,6 +10,7 @@
 #include "model/nn/names.h"
 #include "model/nn/skeleton.h"
 #include "tests/nn/tiny_models.h"
+#include "tests/support/gpu.h"
 
 namespace lathe {
 namespace {
@@ -49,6 +50,11 @@ class Weights {
   const std::string prefix_;
   TensorMap filled_;
 };
+
+TensorMap moved_to(at::Device device, TensorMap tensors) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(device);
+  return tensors;
+}
 
 // The part of the config that a single attention or feed-forward layer needs.
 ModelConfig one_layer_config(const nlohmann::json& theirs) {
@@ -123,7 +129,7 @@ TensorMap run_layer(const std::string& kind, const nlohmann::json& theirs, const
   const Model model = weights.fill(config);
   at::Tensor x = tensors.at("input.x").clone().requires_grad_();
   const ForwardOptions options;
-  BlockContext context = make_block_context(random_model(config), 0, x.size(1), options);
+  BlockContext context = make_block_context(moved(random_model(config), x.device()), 0, x.size(1), options);
   const Layer& layer = *model.layers[0];
   TensorMap results;
   results["output"] =
@@ -136,10 +142,11 @@ TensorMap run_layer(const std::string& kind, const nlohmann::json& theirs, const
 
 }  // namespace
 
-TensorMap run_parity_case(const nlohmann::json& parity_case, const TensorMap& tensors) {
+TensorMap run_parity_case(const nlohmann::json& parity_case, const TensorMap& tensors, at::Device device) {
   const std::string kind = parity_case.at("kind");
   const nlohmann::json& config = parity_case.at("config");
-  return kind == "llama" ? run_llama(config, tensors) : run_layer(kind, config, tensors);
+  const TensorMap inputs = moved_to(device, tensors);
+  return moved_to(at::kCPU, kind == "llama" ? run_llama(config, inputs) : run_layer(kind, config, inputs));
 }
 
 void expect_parity(const TensorMap& ours, const TensorMap& reference, double tolerance) {

@@ -9,6 +9,7 @@
 #include "model/io/json_file.h"
 #include "tests/nn/parity_case.h"
 #include "tests/nn/reference_run.h"
+#include "tests/support/gpu.h"
 
 namespace lathe {
 namespace {
@@ -60,6 +61,16 @@ TEST_P(Parity, OutputsAndGradientsEqualTheCommittedReference) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, Parity, testing::ValuesIn(kCases),
                          [](const auto& parity_case) { return std::string(parity_case.param); });
+
+class ParityOnAGpu : public GpuTest {};
+
+TEST_F(ParityOnAGpu, OutputsAndGradientsEqualTheCommittedReference) {
+  for (const char* name : kCases) {
+    SCOPED_TRACE(name);
+    const TensorMap tensors = read_tensors(golden(name, ".safetensors"));
+    expect_parity(run_parity_case(read_json_file(golden(name, ".json")), tensors, gpu_), tensors, kTolerance);
+  }
+}
 
 TEST(LiveParity, OutputsAndGradientsEqualTransformersOnNewWeights) {
   if (const std::string why = why_no_reference(); !why.empty()) GTEST_SKIP() << why;

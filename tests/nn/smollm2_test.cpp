@@ -9,6 +9,7 @@
 #include "model/nn/load.h"
 #include "tests/nn/reference_run.h"
 #include "tests/nn/tiny_models.h"
+#include "tests/support/gpu.h"
 
 // SmolLM2-135M-Instruct, the real model, on three prompts of 64 tokens.
 
@@ -57,6 +58,17 @@ TEST_F(SmolLm2, LogitsEqualThoseOfTransformers) {
   const TensorMap theirs = run_reference({{gguf_path(), {{"ids", golden_.at("ids")}}}}).front();
 
   EXPECT_THAT(logits(), IsNear(theirs.at("logits"), kTolerance));
+}
+
+TEST_F(SmolLm2, LogitsOnAGpuEqualTheCommittedOnes) {
+  if (!has_gpu()) GTEST_SKIP() << "no GPU here";
+  const at::NoGradGuard no_grad;
+  const at::Device gpu(at::kCUDA, 0);
+
+  const at::Tensor ours = forward(moved(model_, gpu), golden_.at("ids").to(gpu)).cpu();
+
+  EXPECT_THAT(ours.slice(-1, 0, std::nullopt, 997), IsNear(golden_.at("strided_logits"), kTolerance));
+  EXPECT_THAT(ours.gather(-1, golden_.at("top_indices")), IsNear(golden_.at("top_values"), kTolerance));
 }
 
 TEST_F(SmolLm2, DecodingWithACacheEqualsTheFullForward) {
