@@ -38,16 +38,9 @@ std::optional<Receipt> receipt_beside(const Checkpoint& checkpoint) {
 
 /// A model that has not learned anything: config.json and tokenizer of a folder, weights drawn from the seed.
 OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed, const LoadOptions& options) {
-  Model model = init_model(config_from_json(read_json_file(folder / "config.json")), seed);
-  for (std::size_t i = 0; i < model.layers.size(); ++i) {
-    model.layers[i] = std::make_shared<const Layer>(map_layer(
-        *model.layers[i], static_cast<std::int64_t>(i),
-        [&options](const std::string&, const at::Tensor& tensor) { return tensor.to(options.device, options.dtype); }));
-  }
-  model.embed_VD = model.embed_VD.to(options.device, options.dtype);
-  model.norm_D = model.norm_D.to(options.device, options.dtype);
-  model.lm_head_VD =
-      model.config.tie_word_embeddings ? model.embed_VD : model.lm_head_VD.to(options.device, options.dtype);
+  Model model =
+      map_model(init_model(config_from_json(read_json_file(folder / "config.json")), seed),
+                [&](const std::string&, const at::Tensor& tensor) { return tensor.to(options.device, options.dtype); });
   Revision revision{.model = std::move(model), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);
   return {.name = name_of(folder),

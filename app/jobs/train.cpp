@@ -1,5 +1,6 @@
 #include "app/jobs/train.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -51,6 +52,12 @@ class RunFolder {
   std::string lines_;
 };
 
+bool is_converted(const ModelConfig& config) {
+  return std::ranges::any_of(config.layers, [](const LayerConfig& layer) {
+    return layer.attention.kind == AttentionKind::Mla || layer.feed_forward.kind == FeedForwardKind::Moe;
+  });
+}
+
 class TrainJob {
  public:
   TrainJob(const OpenedModel& opened, const Train& train, const TrainWatchers& watchers)
@@ -86,6 +93,9 @@ class TrainJob {
       const OpenModel open{.path = train_.teacher, .device = model.device().str(), .dtype = dtype_name(model.dtype())};
       teacher = std::make_shared<const Model>(open_model(open, watchers_.job).model());
     } else if (train_.settings.kl_weight > 0) {
+      check(opened_.history.can_undo() || !is_converted(opened_.model().config),
+            "this model was opened as it had been converted, so that its original is not in memory, and staying close "
+            "to itself would teach it nothing; name the original as the teacher, or set kl_weight to 0");
       teacher = std::make_shared<const Model>(opened_.original());
     }
     return {.model = std::make_shared<const Model>(opened_.model()),

@@ -44,6 +44,10 @@ TrainInput checked(const TrainInput& input) {
   if (input.settings.kl_weight > 0 && input.teacher == nullptr) {
     problems.push_back("kl_weight is above 0, but there is no original model to compare to");
   }
+  if (input.teacher != nullptr && input.teacher->config.vocab_size != input.model->config.vocab_size) {
+    problems.push_back(text("the teacher's vocabulary has ", input.teacher->config.vocab_size, " tokens, the model's ",
+                            input.model->config.vocab_size, "; a teacher needs the same tokenizer"));
+  }
   if (input.settings.seq_len > input.model->config.max_position_embeddings) {
     problems.push_back(text("seq_len is ", input.settings.seq_len, "; the model's context is ",
                             input.model->config.max_position_embeddings));

@@ -49,6 +49,15 @@ TEST(Trainer, LearnsAndSaysSo) {
   EXPECT_FLOAT_EQ(last.loss, last.next_token + 0.01F * last.balance);
 }
 
+TEST(Trainer, RefusesATeacherOfAnotherVocabulary) {
+  Model teacher = *small_model();
+  teacher.config.vocab_size = 96;
+  TrainSettings settings = small_settings();
+  settings.kl_weight = 1.0;
+  const TrainInput input{small_model(), std::make_shared<const Model>(teacher), small_text(), settings};
+  EXPECT_THROW(Trainer{input}, Error);
+}
+
 TEST(Trainer, ChangesTheConvertedPartsOnly) {
   EXPECT_THAT(changes_after_training(Trainable::Converted),
               testing::UnorderedElementsAre(
