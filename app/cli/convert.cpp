@@ -8,6 +8,7 @@
 #include "model/data/event_json.h"
 #include "model/data/sizes.h"
 #include "model/io/checkpoint.h"
+#include "model/io/model_folder.h"
 
 namespace lathe {
 namespace {
@@ -63,7 +64,8 @@ void convert_model(const ConvertArguments& arguments, const CliOptions& options)
   ConversionPlan plan = load_plan(arguments.plan, assets_folder() / "recipes");
   if (!arguments.calibrate.empty()) plan.calibration.text = arguments.calibrate;
   if (arguments.dry_run) return predict(arguments, plan, options);
-  check(!arguments.out.empty(), "nowhere to write to; give -o FOLDER, or --dry-run to predict only");
+  if (arguments.out.empty()) check_usage({"nowhere to write to; give -o FOLDER, or --dry-run to predict only"});
+  check_saveable(arguments.out);
   Client client(options);
   client.open(arguments.model);
   std::optional<Receipt> receipt;

@@ -1,8 +1,10 @@
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "model/data/event_json.h"
+#include "model/io/atomic_file.h"
 
 namespace lathe {
 namespace {
@@ -30,11 +32,16 @@ void add_eval(CLI::App& app, const CliOptions& options) {
   Evaluate& evaluate = arguments->evaluate;
   command->add_option("MODEL", arguments->model, "Folder, file, 'default' or 'tiny'")->required();
   command->add_option("--text", evaluate.text, "The text file")->required();
-  command->add_option("--window", evaluate.window, "Tokens in a window, each its own context")->capture_default_str();
-  command->add_option("--windows", evaluate.windows, "At most so many windows")->capture_default_str();
+  command->add_option("--window", evaluate.window, "Tokens in a window, each its own context")
+      ->check(CLI::Range(std::int64_t{2}, std::numeric_limits<std::int64_t>::max()))
+      ->capture_default_str();
+  command->add_option("--windows", evaluate.windows, "At most so many windows")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--per-token", evaluate.per_token_file, "Write one JSON object a line for each predicted token");
   command->add_option("--against", evaluate.against, "A second model: KL(second || MODEL) and top-1 agreement");
   command->callback([arguments, &options] {
+    if (!arguments->evaluate.per_token_file.empty()) check_writable(arguments->evaluate.per_token_file);
     Client client(options);
     client.open(arguments->model);
     client.run({.job = 0, .what = arguments->evaluate}, [&options](const Event& event) {

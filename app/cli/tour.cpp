@@ -29,6 +29,7 @@ class Tour {
       : arguments_(arguments), options_(options), client_(options) {}
 
   nlohmann::json run() {
+    check_writable(folder() / "report.md");
     const ConversionPlan plan = load_plan(arguments_.recipe, assets_folder() / "recipes");
     step("Open " + arguments_.model,
          OpenModel{.path = arguments_.model, .device = options_.device, .dtype = options_.dtype});
@@ -112,7 +113,7 @@ void add_tour(CLI::App& app, const CliOptions& options) {
   command->add_option("-o,--out", arguments->folder, "Folder for figures and report")->capture_default_str();
   command->add_option("--model", arguments->model, "Folder, file, 'default' or 'tiny'")->capture_default_str();
   command->add_option("--recipe", arguments->recipe, "A plan file, or a recipe's name")->capture_default_str();
-  command->add_option("--steps", arguments->steps, "Of healing")->capture_default_str();
+  command->add_option("--steps", arguments->steps, "Of healing")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_flag("--save", arguments->save, "Also save the model");
   command->callback([arguments, &options] {
     const nlohmann::json result = Tour(*arguments, options).run();

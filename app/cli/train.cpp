@@ -3,6 +3,7 @@
 
 #include "app/cli/commands.h"
 #include "model/data/event_json.h"
+#include "model/io/model_folder.h"
 
 namespace lathe {
 namespace {
@@ -51,11 +52,14 @@ void train_model(const TrainArguments& arguments, const CliOptions& options) {
 void add_run_options(CLI::App& command, TrainArguments& arguments) {
   TrainSettings& settings = arguments.train.settings;
   command.add_option("--trainable", arguments.trainable, "What learns: converted, routers, experts, attention or all")
+      ->check(readable_by(trainable_from_name))
       ->capture_default_str();
   command.add_option("--precision", arguments.precision, "Of products: auto, f32 or bf16; weights are kept in f32")
+      ->check(readable_by(train_precision_from_name))
       ->capture_default_str();
   command.add_option("--teacher", arguments.train.teacher, "A model to stay close to (with --kl-weight)");
-  command.add_option("--stop-at", arguments.train.stop_at, "Save the state after this step and end");
+  command.add_option("--stop-at", arguments.train.stop_at, "Save the state after this step and end")
+      ->check(CLI::NonNegativeNumber);
   command.add_flag("--resume", arguments.train.resume, "Go on from the state in --run-folder");
   command.add_option("--run-folder", settings.run_folder, "Where states and curves are kept");
   command.add_option("--save-every", settings.save_every, "Steps between saved states")->capture_default_str();
@@ -99,6 +103,8 @@ void add_train(CLI::App& app, const CliOptions& options) {
   command->callback([arguments, &options] {
     arguments->train.settings.trainable = trainable_from_name(arguments->trainable);
     arguments->train.settings.precision = train_precision_from_name(arguments->precision);
+    check_usage(train_problems(arguments->train.settings));
+    check_saveable(arguments->out);
     train_model(*arguments, options);
   });
 }

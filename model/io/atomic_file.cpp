@@ -110,6 +110,15 @@ void write_file(const fs::path& path, std::string_view content) {
   file.commit();
 }
 
+void check_writable(const fs::path& path) {
+  std::error_code unreadable;
+  fs::path folder = folder_of(fs::absolute(path));
+  while (!fs::exists(folder, unreadable) && folder.has_relative_path()) folder = folder.parent_path();
+  check(fs::is_directory(folder, unreadable), "[save] ", folder.string(), " is not a folder; path: ", path.string());
+  check(::access(folder.c_str(), W_OK | X_OK) == 0, "[save] cannot write in ", folder.string(), ": ",
+        std::strerror(errno), "; choose another place; path: ", path.string());
+}
+
 void check_free_space(const fs::path& folder, std::int64_t bytes) {
   constexpr std::int64_t kSpare = std::int64_t{64} << 20;
   struct statvfs facts {};

@@ -45,6 +45,10 @@ class AtomicFile {
 /// Writes a small file atomically.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
+/// Throws Error if nothing could be written at `path`: asked before long work, so that it is not done for nothing.
+/// Folders on the way to it may be missing; nothing is made.
+void check_writable(const std::filesystem::path& path);
+
 /// Throws Error if the folder's disk has not room for so many bytes and a little more.
 void check_free_space(const std::filesystem::path& folder, std::int64_t bytes);
 

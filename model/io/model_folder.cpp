@@ -25,7 +25,7 @@ constexpr int kManifestVersion = 1;
 /// The folder's own absolute path, through links and without a trailing slash: what lies beside it is beside this.
 fs::path named(const fs::path& folder) {
   std::error_code unreadable;
-  fs::path real = fs::weakly_canonical(folder, unreadable);
+  fs::path real = fs::weakly_canonical(fs::absolute(folder), unreadable);  // relative, it stays so where nothing is yet
   if (unreadable) real = fs::absolute(folder).lexically_normal();
   return real.has_filename() ? real : real.parent_path();
 }
@@ -178,6 +178,12 @@ std::vector<WrittenFile> save_model_folder(const fs::path& folder, const ModelFo
   job.check();
   swap.publish();
   return written;
+}
+
+void check_saveable(const fs::path& folder) {
+  const fs::path target = named(folder);
+  check_replaceable(target);
+  check_writable(target);
 }
 
 void recover_model_folder(const fs::path& folder) { recover_folder(named(folder)); }

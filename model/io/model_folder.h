@@ -32,6 +32,10 @@ struct ModelFolder {
 std::vector<WrittenFile> save_model_folder(const std::filesystem::path& folder, const ModelFolder& content,
                                            const Job& job = {});
 
+/// Throws Error if save_model_folder would refuse this folder. Writes nothing: asked before the work whose result goes
+/// there.
+void check_saveable(const std::filesystem::path& folder);
+
 /// Puts right what an interrupted save left beside `folder`: removes unfinished folders, and restores the old one if
 /// the new was not yet in place. Called by open_checkpoint and save_model_folder. Folders that a live save holds are
 /// kept.
