@@ -15,6 +15,8 @@
 namespace lathe {
 namespace {
 
+constexpr std::int64_t kCpu = -1;  // where an index of a GPU is expected
+
 bool has_cpu_flag(const std::string& flags, const std::string& flag) {
   return (flags + ' ').find(' ' + flag + ' ') != std::string::npos;
 }
@@ -88,18 +90,23 @@ std::vector<DeviceInfo> list_devices() {
   return devices;
 }
 
-at::Device choose_device(const std::string& name) {
-  if (name == "cpu" || (name == "auto" && num_gpus() == 0)) return at::kCPU;
-  if (name == "auto") return {at::kCUDA, 0};
-  std::int64_t index = 0;
-  bool known = name == "cuda";
+std::optional<std::int64_t> device_request(const std::string& name) {
+  if (name == "auto") return std::nullopt;
+  if (name == "cpu") return kCpu;
+  if (name == "cuda") return 0;
+  std::int64_t index = -1;
   if (name.starts_with("cuda:")) {
     const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), index);
-    known = error == std::errc() && end == name.data() + name.size();
+    if (error != std::errc() || end != name.data() + name.size()) index = -1;
   }
-  check(known, "device '", name,
-        "' is not known; expected auto, cpu, cuda or cuda:N; here there is: ", known_devices());
-  check(index >= 0 && index < num_gpus(), "device '", name, "' is not there; got ", num_gpus(),
+  check(index >= 0, "device '", name, "' is not known; expected auto, cpu, cuda or cuda:N");
+  return index;
+}
+
+at::Device choose_device(const std::string& name) {
+  const std::int64_t index = device_request(name).value_or(num_gpus() > 0 ? 0 : kCpu);
+  if (index == kCpu) return at::kCPU;
+  check(index < num_gpus(), "device '", name, "' is not there; got ", num_gpus(),
         " usable GPUs; here there is: ", known_devices());
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,11 @@ void load_cuda_libraries();
 /// The CPU first, then each GPU.
 std::vector<DeviceInfo> list_devices();
 
-/// auto | cpu | cuda | cuda:N. "auto" is the first GPU if there is one. Throws Error that lists what there is.
+/// What a name like auto | cpu | cuda | cuda:N asks for: -1 the CPU, else the index of a GPU; nothing is "auto".
+/// Throws Error if the name is not one of these, whatever is there.
+std::optional<std::int64_t> device_request(const std::string& name);
+
+/// The device of that name. "auto" is the first GPU if there is one. Throws Error that lists what there is.
 at::Device choose_device(const std::string& name);
 
 /// auto | f32 | bf16 | f16. "auto" is f32 on the CPU and bf16 on a GPU. Throws Error if the device cannot.

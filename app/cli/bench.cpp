@@ -41,11 +41,20 @@ void add_bench(CLI::App& app, const CliOptions& options) {
                               "lathe bench default\nlathe bench default --against transformers --json");
   auto arguments = std::make_shared<BenchOptions>();
   command->add_option("MODEL", arguments->model, "Folder, file, 'default' or 'tiny'")->capture_default_str();
-  command->add_option("--against", arguments->against, "'transformers': the same work in Python, turn by turn");
-  command->add_option("--prompt-tokens", arguments->prompt_tokens, "Of prefill")->capture_default_str();
-  command->add_option("--new-tokens", arguments->new_tokens, "Of decode")->capture_default_str();
-  command->add_option("--rounds", arguments->rounds, "Figures are medians over so many")->capture_default_str();
-  command->add_option("--train-steps", arguments->train_steps, "0: no training")->capture_default_str();
+  command->add_option("--against", arguments->against, "'transformers': the same work in Python, turn by turn")
+      ->check(CLI::IsMember({"transformers"}));
+  command->add_option("--prompt-tokens", arguments->prompt_tokens, "Of prefill")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--new-tokens", arguments->new_tokens, "Of decode")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--rounds", arguments->rounds, "Figures are medians over so many")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--train-steps", arguments->train_steps, "0: no training")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->callback([arguments, &options] {
     BenchOptions bench_options = *arguments;
     bench_options.device = options.device;

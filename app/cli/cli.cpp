@@ -1,12 +1,15 @@
 #include "app/cli/cli.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "app/assets.h"
 #include "app/cli/commands.h"
+#include "app/devices.h"
 
 namespace lathe {
 namespace {
@@ -18,13 +21,21 @@ constexpr int kCancelled = 130;
 void add_common_options(CLI::App& app, CliOptions& options) {
   app.add_flag("--json", options.json, "One JSON object on stdout (streams: one a line)");
   app.add_flag("--quiet", options.quiet, "No progress on stderr");
-  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
+      ->check(readable_by(device_request))
+      ->capture_default_str();
   app.add_option("--dtype", options.dtype, "auto, f32, bf16 or f16")
       ->check(CLI::IsMember({"auto", "f32", "bf16", "f16"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are")
       ->check(CLI::Range(0U, std::max(1U, std::thread::hardware_concurrency())))
       ->capture_default_str();
+}
+
+/// Throws Error if what was printed could not all be written: a full disk must not look like success.
+void flush_output() {
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  check(written, "could not write all output to stdout: ", std::strerror(errno));
 }
 
 void add_commands(CLI::App& app, const CliOptions& options) {
@@ -57,6 +68,12 @@ void print_json(const nlohmann::json& json) {
   std::fflush(stdout);
 }
 
+void check_usage(const std::vector<std::string>& problems) {
+  std::string all;
+  for (const std::string& problem : problems) all += (all.empty() ? "" : "; ") + problem;
+  if (!problems.empty()) throw CLI::ValidationError(all);
+}
+
 int run_cli(int argc, char** argv) {
   CliOptions options;
   CLI::App app("Reshape Llama checkpoints: turn layers into MLA and MoE, heal them, look inside.", "lathe");
@@ -66,6 +83,7 @@ int run_cli(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) open_studio(options);
+    flush_output();
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? 0 : kWrongUsage;

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "app/cli/client.h"
+#include "model/data/error.h"
 
 namespace lathe {
 
@@ -33,6 +34,23 @@ void run_tour(const CliOptions& options, const std::string& folder);
 
 /// One line on stdout. Bytes that are not UTF-8 (from file names) become U+FFFD.
 void print_json(const nlohmann::json& json);
+
+/// Throws a usage error (status 2) that names all problems, if there are any.
+void check_usage(const std::vector<std::string>& problems);
+
+/// A check of an option's text: wrong usage is what makes `read` throw Error.
+template <typename Read>
+CLI::Validator readable_by(Read read) {
+  const auto problem_of = [read](const std::string& text) {
+    try {
+      read(text);
+      return std::string();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  return {problem_of, "", ""};
+}
 
 /// A subcommand that takes the common options too, with examples shown below its help.
 CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& what, const std::string& examples);

@@ -51,7 +51,10 @@ void add_generate(CLI::App& app, const CliOptions& options) {
       ->capture_default_str();
   command->add_option("--seed", settings.seed, "The same seed writes the same text")->capture_default_str();
   command->add_option("--stop", settings.stop, "End before this text; may be given more than once");
-  command->callback([arguments, &options] { generate_text(*arguments, options); });
+  command->callback([arguments, &options] {
+    check_usage(generate_problems(arguments->settings));
+    generate_text(*arguments, options);
+  });
 }
 
 }  // namespace lathe

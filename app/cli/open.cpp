@@ -37,8 +37,12 @@ void add_open(CLI::App& app, const CliOptions& options) {
   auto studio = std::make_shared<StudioOptions>();
   command->add_option("MODEL", studio->model, "Folder, file, 'default' or 'tiny'");
   command->add_option("--script", studio->script, "Play the steps of this file, then quit");
-  command->add_option("--width", studio->width, "Of the window, pixels")->capture_default_str();
-  command->add_option("--height", studio->height, "Of the window, pixels")->capture_default_str();
+  command->add_option("--width", studio->width, "Of the window, pixels")
+      ->check(CLI::Range(320, 16384))
+      ->capture_default_str();
+  command->add_option("--height", studio->height, "Of the window, pixels")
+      ->check(CLI::Range(240, 16384))
+      ->capture_default_str();
   command->callback([studio, &options] { open_window(*studio, options); });
 }
 

@@ -82,6 +82,10 @@ void add_detokenize(CLI::App& app, const CliOptions& options) {
   command->add_flag("--special", *special, "Write special tokens too");
   command->callback([model, ids, special, &options] {
     const Tokenizer tokenizer = load_tokenizer(model_path(*model));
+    for (const std::int32_t id : *ids) {
+      check(id >= 0 && id < tokenizer.vocab_size(), "token ", id, " is not in this model's vocabulary; expected 0 to ",
+            tokenizer.vocab_size() - 1);
+    }
     const std::string decoded = tokenizer.decode(*ids, {.skip_special_tokens = !*special});
     if (options.json) return print_json({{"text", decoded}});
     std::printf("%s\n", decoded.c_str());

@@ -43,6 +43,59 @@ TEST(CommandLine, SaysWhatIsWrongWithItsUseByStatusTwo) {
   EXPECT_EQ(lathe("convert tiny").status, 2);
   EXPECT_EQ(lathe("no-such-command").status, 2);
   EXPECT_EQ(lathe("info tiny --dtype f64").status, 2);
+  EXPECT_EQ(lathe("info tiny --device gpu").status, 2);
+  EXPECT_EQ(lathe("convert tiny --plan tiny-demo").status, 2);
+  EXPECT_EQ(lathe("generate tiny --prompt a --temperature -1").status, 2);
+  EXPECT_EQ(lathe("generate tiny --prompt a --top-p 0").status, 2);
+  EXPECT_EQ(lathe("train tiny --trainable nothing -o /tmp/x").status, 2);
+  EXPECT_EQ(lathe("train tiny --lr 0 -o /tmp/x").status, 2);
+  EXPECT_EQ(lathe("eval tiny --text x --window 1").status, 2);
+  EXPECT_EQ(lathe("tour --steps 0").status, 2);
+}
+
+TEST(CommandLine, RefusesAPlaceThatCannotBeWrittenBeforeAnyWork) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "file") << "in the way";
+  std::filesystem::create_directory(folder / "others");
+  std::ofstream(folder / "others/letter.txt") << "not Lathe's";
+  const auto said = [](const std::string& arguments) {
+    const ProgramResult result = run_program(kProgram + arguments + " 2>&1");
+    EXPECT_EQ(result.status, 1) << arguments;
+    return result.out;
+  };
+  EXPECT_NE(said("convert no-such-model --plan tiny-demo -o " + (folder / "file/model")).find("is not a folder"),
+            std::string::npos);
+  EXPECT_NE(said("train no-such-model -o " + (folder / "others")).find("was not saved by Lathe"), std::string::npos);
+  EXPECT_NE(said("tour --model no-such-model -o " + (folder / "file")).find("is not a folder"), std::string::npos);
+  EXPECT_NE(said("eval no-such-model --text x --per-token " + (folder / "file/tokens")).find("is not a folder"),
+            std::string::npos);
+}
+
+TEST(CommandLine, SavesUnderABareName) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(run_program("cd " + (folder / "") + " && " + kProgram +
+                        "convert tiny --plan tiny-demo -o model >/dev/null 2>&1 && " + kProgram +
+                        "info model >/dev/null 2>&1")
+                .status,
+            0);
+  EXPECT_TRUE(std::filesystem::exists(folder / "model/config.json"));
+}
+
+TEST(CommandLine, NoticesThatItsOutputIsFull) {
+  const ProgramResult result = run_program(kProgram + "methods 2>&1 >/dev/full");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.out.find("stdout"), std::string::npos);
+}
+
+TEST(CommandLine, ATeacherMustBeAnotherModelOfTheSameVocabulary) {
+  const TemporaryFolder folder;
+  json_of("convert tiny --plan tiny-demo -o " + (folder / "converted"));
+  const std::string train = kProgram + "train " + (folder / "converted") + " --steps 1 --seq 16 --kl-weight 1 -o " +
+                            (folder / "healed") + " 2>&1";
+  const ProgramResult alone = run_program(train);
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_NE(alone.out.find("name the original as the teacher"), std::string::npos) << alone.out;
+  EXPECT_EQ(run_program(train + " --teacher tiny").status, 0);
 }
 
 TEST(CommandLine, ReportsAModelThatIsNotThereByStatusOne) {
@@ -84,6 +137,7 @@ TEST(CommandLine, TokenizeAndDetokenizeAreInverse) {
   std::string ids;
   for (const auto& id : tokens.at("ids")) ids += " " + id.dump();
   EXPECT_EQ(json_of("detokenize tiny" + ids).at("text"), "In the beginning");
+  EXPECT_EQ(lathe("detokenize tiny 5 999999").status, 1);
 }
 
 TEST(CommandLine, TokenizeTakesAJsonStringALine) {
