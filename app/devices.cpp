@@ -3,19 +3,22 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/core/CachingDeviceAllocator.h>
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "model/cuda/load.h"
 #include "model/data/error.h"
 
 namespace lathe {
 namespace {
 
 constexpr std::int64_t kCpu = -1;  // where an index of a GPU is expected
+
+std::string why_no_gpu;  // although there is one
 
 bool has_cpu_flag(const std::string& flags, const std::string& flag) {
   return (flags + ' ').find(' ' + flag + ' ') != std::string::npos;
@@ -72,10 +75,9 @@ std::string known_devices() {
 
 }  // namespace
 
-void load_cuda_libraries() {
-  // Without the driver's device node nothing can run, and loading 2 GB of libraries for nothing would cost a second.
-  if (!std::filesystem::exists("/dev/nvidiactl") && !std::filesystem::exists("/dev/dxg")) return;
-  dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+void load_gpu() {
+  why_no_gpu = load_cuda();
+  if (!why_no_gpu.empty()) std::fprintf(stderr, "lathe: the GPU cannot be used: %s\n", why_no_gpu.c_str());
 }
 
 std::vector<DeviceInfo> list_devices() {
@@ -107,7 +109,7 @@ at::Device choose_device(const std::string& name) {
   const std::int64_t index = device_request(name).value_or(num_gpus() > 0 ? 0 : kCpu);
   if (index == kCpu) return at::kCPU;
   check(index < num_gpus(), "device '", name, "' is not there; got ", num_gpus(),
-        " usable GPUs; here there is: ", known_devices());
+        " usable GPUs; here there is: ", known_devices(), why_no_gpu.empty() ? "" : "; ", why_no_gpu);
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 

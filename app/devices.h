@@ -17,9 +17,9 @@ struct DeviceInfo {
   std::vector<std::string> dtypes;  ///< as --dtype takes them
 };
 
-/// Makes CUDA's operators available if its libraries and a driver are there. Call once, on the worker's thread, before
-/// the first tensor; it takes about a second, which is why the window does not link them.
-void load_cuda_libraries();
+/// Makes the GPUs usable that are there. Call once, on the worker's thread, before the first tensor. If their libraries
+/// do not load, it says why on stderr, and so does choose_device() when a GPU is asked for.
+void load_gpu();
 
 /// The CPU first, then each GPU.
 std::vector<DeviceInfo> list_devices();

@@ -24,7 +24,7 @@ namespace {
 class TorchEngine final : public Engine {
  public:
   explicit TorchEngine(const EngineOptions& options) {
-    load_cuda_libraries();
+    load_gpu();
     if (options.threads > 0) at::set_num_threads(options.threads);
   }
 

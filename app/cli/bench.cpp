@@ -23,7 +23,7 @@ void print_figures(const nlohmann::json& json) {
 }
 
 void bench(const BenchOptions& bench_options, const CliOptions& options) {
-  load_cuda_libraries();
+  load_gpu();
   if (options.threads > 0) at::set_num_threads(options.threads);
   const Job job({}, [&options](const Progress& progress) {
     if (!options.quiet) std::fprintf(stderr, "%s\n", progress.stage.c_str());

@@ -51,7 +51,7 @@ void print_methods(const CliOptions& options) {
 }
 
 void print_devices(const CliOptions& options) {
-  load_cuda_libraries();
+  load_gpu();
   nlohmann::json list = nlohmann::json::array();
   for (const DeviceInfo& device : list_devices()) {
     list.push_back({{"name", device.name},

@@ -51,13 +51,10 @@ __global__ void group_by_expert(GroupByExpertArguments group) {
 
 }  // namespace
 
-const char* launch_group_by_expert(const GroupByExpertArguments& arguments, int device, void* stream) {
-  cudaError_t status = cudaSetDevice(device);
-  if (status == cudaSuccess) {
-    const auto blocks = static_cast<unsigned>(arguments.num_experts);
-    group_by_expert<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(arguments);
-    status = cudaGetLastError();
-  }
+const char* launch_group_by_expert(const GroupByExpertArguments& arguments, void* stream) {
+  const auto blocks = static_cast<unsigned>(arguments.num_experts);
+  group_by_expert<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(arguments);
+  const cudaError_t status = cudaGetLastError();
   return status == cudaSuccess ? nullptr : cudaGetErrorString(status);
 }
 

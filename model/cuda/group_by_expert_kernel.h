@@ -14,7 +14,7 @@ struct GroupByExpertArguments {
   std::int32_t* ends_E;
 };
 
-/// Starts the kernel on `stream` (a cudaStream_t) of the GPU `device`. Returns what CUDA complains of, or null.
-const char* launch_group_by_expert(const GroupByExpertArguments& arguments, int device, void* stream);
+/// Starts the kernel on `stream` (a cudaStream_t) of the current GPU. Returns what CUDA complains of, or null.
+const char* launch_group_by_expert(const GroupByExpertArguments& arguments, void* stream);
 
 }  // namespace lathe

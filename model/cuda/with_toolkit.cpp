@@ -1,5 +1,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Exception.h>
 
@@ -23,8 +24,9 @@ ExpertGroups group_by_expert_on_gpu(const at::Tensor& experts_M, std::int64_t nu
                                          .order_M = groups.order_M.data_ptr<std::int64_t>(),
                                          .place_M = groups.place_M.data_ptr<std::int64_t>(),
                                          .ends_E = groups.ends_E.data_ptr<std::int32_t>()};
+  const c10::DeviceGuard guard(choices.device());
   const c10::Stream stream = c10::impl::VirtualGuardImpl(choices.device().type()).getStream(choices.device());
-  const char* complaint = launch_group_by_expert(arguments, choices.device().index(), stream.native_handle());
+  const char* complaint = launch_group_by_expert(arguments, stream.native_handle());
   TORCH_CHECK(complaint == nullptr, "group_by_expert: ", complaint);
   return groups;
 }

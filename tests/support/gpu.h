@@ -1,16 +1,18 @@
 #pragma once
 
 #include <ATen/Context.h>
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include "model/cuda/load.h"
 #include "model/nn/names.h"
 
 namespace lathe {
 
-/// Loads CUDA's operators, as the program does, and looks whether there is a GPU to run them.
+/// Loads CUDA's operators, as the program does, and looks whether there is a GPU to run them. A driver without them
+/// fails the test: on a machine with a GPU nothing may skip.
 inline bool has_gpu() {
-  dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL);
+  static const std::string complaint = load_cuda();
+  EXPECT_EQ(complaint, "");
   return at::hasCUDA() && at::detail::getCUDAHooks().deviceCount() > 0;
 }
 
