@@ -37,21 +37,22 @@ at::Tensor weighted_sum(const Routing& routing, const at::Tensor& y_NKD) {
   return at::bmm(routing.weights_NK.unsqueeze(1).to(y_NKD.scalar_type()), y_NKD).squeeze(1);
 }
 
-// The grouped operator needs rows of whole 16-byte words.
-bool is_aligned(const at::Tensor& weights_EOI) {
-  const std::int64_t bytes = weights_EOI.element_size();
-  return weights_EOI.size(1) * bytes % 16 == 0 && weights_EOI.size(2) * bytes % 16 == 0;
+// The grouped operator multiplies bf16 in rows of whole 16-byte words; for other types it waits for the GPU each time.
+bool has_grouped_operator(const at::Tensor& x, const at::Tensor& weights_EOI) {
+  return x.is_cuda() && x.scalar_type() == at::kBFloat16 && weights_EOI.size(1) % 8 == 0 &&
+         weights_EOI.size(2) % 8 == 0;
+}
+bool has_grouped_operator(const MoeFeedForward& weights, const at::Tensor& x) {
+  return has_grouped_operator(x, weights.experts_gate_up_E2FD) && has_grouped_operator(x, weights.experts_down_EDF);
 }
 
-// x_MI (sorted) times each group's own W^T: [M,O].
-at::Tensor grouped_linear(const at::Tensor& x_MI, const at::Tensor& weights_EOI, const at::Tensor& ends_E) {
-  if (is_aligned(weights_EOI) && x_MI.is_cuda()) {
-    return at::_grouped_mm(x_MI, weights_EOI.transpose(1, 2), ends_E);
-  }
+// Sorted rows times each group's own W^T: x_MI -> [M,O]. `ends_E` is on the device, `host_ends` the same on the host.
+at::Tensor grouped_linear(const at::Tensor& x_MI, const at::Tensor& weights_EOI, const at::Tensor& ends_E,
+                          const at::Tensor& host_ends) {
+  if (!host_ends.defined()) return at::_grouped_mm(x_MI, weights_EOI.transpose(1, 2), ends_E);
   // One product an expert. unbind's gradient is a single stack, where a select each would add E full-sized tensors.
   const std::vector<at::Tensor> experts = weights_EOI.unbind(0);
-  const at::Tensor ends = ends_E.cpu();
-  const std::int32_t* end = ends.const_data_ptr<std::int32_t>();
+  const std::int32_t* end = host_ends.const_data_ptr<std::int32_t>();
   std::vector<at::Tensor> outputs;
   std::int64_t begin = 0;
   for (std::size_t e = 0; e < experts.size(); ++e) {
@@ -64,13 +65,16 @@ at::Tensor grouped_linear(const at::Tensor& x_MI, const at::Tensor& weights_EOI,
 at::Tensor run_grouped(const MoeFeedForward& weights, const at::Tensor& x_ND, const Routing& routing) {
   const std::int64_t chosen = routing.choice_NK.size(1);
   const ExpertGroups groups = group_by_expert(routing.choice_NK.reshape({-1}), weights.router_ED.size(0));
+  const at::Tensor host_ends = has_grouped_operator(weights, x_ND) ? at::Tensor() : groups.ends_E.cpu();
   const at::Tensor x_MD = x_ND.index_select(0, groups.order_M.floor_divide(chosen));
-  const at::Tensor hidden_MF = fused_swiglu(grouped_linear(x_MD, weights.experts_gate_up_E2FD, groups.ends_E));
-  const at::Tensor y_MD = grouped_linear(hidden_MF, weights.experts_down_EDF, groups.ends_E);
+  const at::Tensor hidden_MF =
+      fused_swiglu(grouped_linear(x_MD, weights.experts_gate_up_E2FD, groups.ends_E, host_ends));
+  const at::Tensor y_MD = grouped_linear(hidden_MF, weights.experts_down_EDF, groups.ends_E, host_ends);
   return weighted_sum(routing, y_MD.index_select(0, groups.place_M).view({x_ND.size(0), chosen, x_ND.size(1)}));
 }
 
-// Each pair multiplies a copy of its expert's weights: on a GPU, where the choice must not come back to the host.
+// Each pair multiplies a copy of its expert's weights: on a GPU without the grouped operator, where the choice would
+// have to come back to the host.
 at::Tensor run_gathered(const MoeFeedForward& weights, const at::Tensor& x_ND, const Routing& routing) {
   const at::Tensor experts_M = routing.choice_NK.reshape({-1});
   const at::Tensor x_M1D = x_ND.repeat_interleave(routing.choice_NK.size(1), 0).unsqueeze(1);
@@ -133,7 +137,9 @@ at::Tensor shared_expert(const MoeFeedForward& weights, const at::Tensor& x_ND) 
 at::Tensor routed_experts(const MoeFeedForward& weights, const at::Tensor& x_ND, const Routing& routing) {
   const bool few = routing.choice_NK.numel() <= kMostSinglePairs;
   if (few && can_run_in_place(weights, x_ND)) return run_in_place(weights, x_ND, routing);
-  if (few && x_ND.is_cuda() && is_inference()) return run_gathered(weights, x_ND, routing);
+  if (few && x_ND.is_cuda() && is_inference() && !has_grouped_operator(weights, x_ND)) {
+    return run_gathered(weights, x_ND, routing);
+  }
   return run_grouped(weights, x_ND, routing);
 }
 
