@@ -9,7 +9,7 @@ namespace lathe {
 
 Streams::Streams(const Model& original, const at::Tensor& ids_BT)
     : original_(original),
-      context_(make_block_context(original, 0, ids_BT.size(1), {})),
+      context_(make_block_context(original, {0, ids_BT.size(1)}, {})),
       original_BTD_(at::embedding(original.embed_VD, ids_BT.to(original.device()))),
       converted_BTD_(original_BTD_) {
   context_.options = nullptr;  // the defaults; those of the line above do not outlive it

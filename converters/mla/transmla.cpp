@@ -44,7 +44,8 @@ StageCost measure(const AttentionTask& task, std::string stage, const Forward& b
 
 AttentionResult transmla(const AttentionTask& task) {
   const auto& original = std::get<GroupedQueryAttention>(task.layer.attention);
-  const RopeTable table{task.context.cos_TF, task.context.sin_TF};
+  const RopeTable table =  // fp32, as the stages are, also where the model is not
+      make_rope_table(task.config, task.context.positions, task.original_x_BTD.device());
   const auto cost_of = [&](std::string stage, const MergedAttention& merged) {
     return measure(task, std::move(stage),
                    [&](const at::Tensor& x_BTD) { return merged_forward(merged, x_BTD, table); });

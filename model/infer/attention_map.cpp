@@ -13,6 +13,7 @@
 #include "model/infer/token_ids.h"
 #include "model/nn/attention.h"
 #include "model/nn/forward.h"
+#include "model/nn/latent_attention.h"
 #include "model/nn/linear.h"
 #include "model/nn/rms_norm.h"
 #include "model/nn/rope.h"
@@ -39,7 +40,7 @@ HeadInputs gqa_head(const ModelConfig& config, const GroupedQueryAttention& weig
                     const at::Tensor& x_TD) {
   const std::int64_t width = config.head_dim;
   const std::int64_t key_head = head / (config.num_attention_heads / config.num_key_value_heads);
-  const RopeTable table = make_rope_table(config, /*first_position=*/0, x_TD.size(0), x_TD.device());
+  const RopeTable table = make_rope_table(config, {0, x_TD.size(0)}, x_TD.device());
   return {apply_rope(apply(rows_of(weights.q, head * width, width), x_TD), table),
           apply_rope(apply(rows_of(weights.k, key_head * width, width), x_TD), table)};
 }
@@ -48,14 +49,13 @@ HeadInputs mla_head(const ModelConfig& config, const Layer& layer, std::int64_t 
   const auto& weights = std::get<LatentAttention>(layer.attention);
   const AttentionConfig& mla = layer.config.attention;
   const std::int64_t nope = mla.qk_nope_head_dim, rope = mla.qk_rope_head_dim;
-  const RopeTable table =
-      select_rope_pairs(make_rope_table(config, /*first_position=*/0, x_TD.size(0), x_TD.device()), mla.rope_pairs);
+  const RopeTable table = select_rope_pairs(make_rope_table(config, {0, x_TD.size(0)}, x_TD.device()), mla.rope_pairs);
   at::Tensor q = x_TD;
-  if (mla.q_lora_rank > 0) q = rms_norm(apply(weights.q_a, x_TD), weights.q_a_norm_Q, config.rms_norm_eps);
+  if (mla.q_lora_rank > 0) q = rms_norm(apply(weights.q_a, x_TD), weights.q_a_norm_Q, kLatentNormEps);
   q = apply(rows_of(weights.q, head * (nope + rope), nope + rope), q);
   const at::Tensor kv = apply(weights.kv_a, x_TD);
   at::Tensor latent = kv.narrow(-1, 0, mla.kv_lora_rank);
-  if (mla.latent_norm) latent = rms_norm(latent, weights.kv_a_norm_R, config.rms_norm_eps);
+  if (mla.latent_norm) latent = rms_norm(latent, weights.kv_a_norm_R, kLatentNormEps);
   const at::Tensor k_TN = apply(rows_of(weights.kv_b, head * (nope + mla.v_head_dim), nope), latent);
   return {at::cat({q.narrow(-1, 0, nope), apply_rope(q.narrow(-1, nope, rope), table)}, -1),
           at::cat({k_TN, apply_rope(kv.narrow(-1, mla.kv_lora_rank, rope), table)}, -1)};
@@ -63,7 +63,7 @@ HeadInputs mla_head(const ModelConfig& config, const Layer& layer, std::int64_t 
 
 HeadInputs head_inputs(const Model& model, const at::Tensor& ids_1T, const AttentionView& view, const Job& job) {
   const ForwardOptions options;  // outlives the context, which points to it
-  const BlockContext context = make_block_context(model, /*first_position=*/0, ids_1T.size(1), options);
+  const BlockContext context = make_block_context(model, {0, ids_1T.size(1)}, options);
   at::Tensor x_1TD = at::embedding(model.embed_VD, ids_1T);
   for (std::int64_t index = 0; index < view.layer; ++index) {
     job.progress("attention map", "layers", index, view.layer);

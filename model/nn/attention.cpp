@@ -37,6 +37,38 @@ bool shares_heads(const at::Tensor& q, const at::Tensor& mask_TS) {
   return !q.is_cuda() || (!mask_TS.defined() && q.scalar_type() != at::kFloat);
 }
 
+// The fused GPU kernels read 16 bytes at a time from wherever a row begins, without asking whether they may.
+at::Tensor aligned(const at::Tensor& x) {
+  if (!x.is_cuda()) return x;
+  const auto is_whole = [&x](std::int64_t values) { return values * x.element_size() % 16 == 0; };
+  bool whole = is_whole(x.storage_offset());
+  for (std::int64_t dim = 0; dim + 1 < x.dim(); ++dim) whole = whole && is_whole(x.stride(dim));
+  return whole ? x : x.contiguous();
+}
+
+at::Tensor fused_attention(const AttentionInputs& inputs, const at::Tensor& mask_TS, bool is_causal) {
+  // The fused kernels want one width for q, k and v: zeros add nothing to a score and are cut off the output.
+  const std::int64_t v_width = inputs.v_BGSW.size(3);
+  const std::int64_t width = std::max(inputs.q_BHTK.size(3), v_width);
+  const auto ready = [width](const at::Tensor& x) { return aligned(pad_last(x, width)); };
+  const auto mask = mask_TS.defined() ? std::optional(mask_TS) : std::nullopt;
+  const bool is_grouped = inputs.k_BGSK.size(1) != inputs.q_BHTK.size(1);
+  const at::Tensor out =
+      at::scaled_dot_product_attention(ready(inputs.q_BHTK), ready(inputs.k_BGSK), ready(inputs.v_BGSW), mask,
+                                       /*dropout_p=*/0.0, is_causal, inputs.scale, /*enable_gqa=*/is_grouped);
+  return v_width == width ? out : out.narrow(-1, 0, v_width);
+}
+
+// One query sees every key: the query heads that share a key head are as good as so many queries of that head, which
+// every kernel takes, in every dtype, without a copy of the keys for each.
+at::Tensor attend_folded(const AttentionInputs& inputs) {
+  const at::Tensor& q = inputs.q_BHTK;
+  const std::int64_t groups = inputs.k_BGSK.size(1);
+  const at::Tensor q_BGTK = q.reshape({q.size(0), groups, q.size(1) / groups, q.size(3)});
+  const AttentionInputs folded{q_BGTK, inputs.k_BGSK, inputs.v_BGSW, inputs.scale};
+  return fused_attention(folded, /*mask_TS=*/{}, /*is_causal=*/false).reshape({q.size(0), q.size(1), 1, -1});
+}
+
 // The rows of the new tokens go into the cache; what comes back is everything seen.
 at::Tensor append(at::Tensor& cache_BGCK, const at::Tensor& new_BGTK, std::int64_t first_position) {
   const std::int64_t tokens = new_BGTK.size(2);
@@ -53,20 +85,14 @@ const ForwardOptions& options_of(const BlockContext& context) {
 
 at::Tensor attend(const AttentionInputs& inputs, const at::Tensor& mask_TS) {
   if (is_one_query(inputs)) return attend_one_query(inputs);
+  if (inputs.q_BHTK.is_cuda() && inputs.q_BHTK.size(2) == 1) return attend_folded(inputs);
   const std::int64_t heads = inputs.q_BHTK.size(1);
-  const std::int64_t tokens = inputs.q_BHTK.size(2);
-  const std::int64_t v_width = inputs.v_BGSW.size(3);
   const bool shared = shares_heads(inputs.q_BHTK, mask_TS);
-  // The fused kernels want one width for q, k and v: zeros add nothing to a score and are cut off the output.
-  const std::int64_t width = std::max(inputs.q_BHTK.size(3), v_width);
-  const at::Tensor k = shared ? inputs.k_BGSK : repeat_heads(inputs.k_BGSK, heads);
-  const at::Tensor v = shared ? inputs.v_BGSW : repeat_heads(inputs.v_BGSW, heads);
-  const auto mask = mask_TS.defined() ? std::optional(mask_TS) : std::nullopt;
-  const bool is_causal = !mask_TS.defined() && tokens > 1;
-  const at::Tensor out = at::scaled_dot_product_attention(pad_last(inputs.q_BHTK, width), pad_last(k, width),
-                                                          pad_last(v, width), mask, /*dropout_p=*/0.0, is_causal,
-                                                          inputs.scale, /*enable_gqa=*/shared && k.size(1) != heads);
-  return v_width == width ? out : out.narrow(-1, 0, v_width);
+  return fused_attention({.q_BHTK = inputs.q_BHTK,
+                          .k_BGSK = shared ? inputs.k_BGSK : repeat_heads(inputs.k_BGSK, heads),
+                          .v_BGSW = shared ? inputs.v_BGSW : repeat_heads(inputs.v_BGSW, heads),
+                          .scale = inputs.scale},
+                         mask_TS, /*is_causal=*/!mask_TS.defined() && inputs.q_BHTK.size(2) > 1);
 }
 
 at::Tensor attention_weights(const AttentionInputs& inputs) {
@@ -87,7 +113,7 @@ at::Tensor grouped_query_attention(const ModelConfig& config, const GroupedQuery
   const auto split_heads = [&](const at::Tensor& y_BTO) {
     return y_BTO.view({batch, tokens, -1, config.head_dim}).transpose(1, 2);
   };
-  const RopeTable table{context.cos_TF, context.sin_TF};
+  const RopeTable table = context.rope->all(context.positions);
   const std::vector<at::Tensor> qkv = apply_all({&weights.q, &weights.k, &weights.v}, x_BTD);
   AttentionInputs inputs{.q_BHTK = apply_rope(split_heads(qkv[0]), table),
                          .k_BGSK = apply_rope(split_heads(qkv[1]), table),
@@ -95,8 +121,8 @@ at::Tensor grouped_query_attention(const ModelConfig& config, const GroupedQuery
                          .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
   if (options.cache != nullptr) {
     LayerCache& cache = options.cache->layers[static_cast<std::size_t>(index)];
-    inputs.k_BGSK = append(cache.k_BGCK, inputs.k_BGSK, context.first_position);
-    inputs.v_BGSW = append(cache.v_BGCK, inputs.v_BGSW, context.first_position);
+    inputs.k_BGSK = append(cache.k_BGCK, inputs.k_BGSK, context.positions.first);
+    inputs.v_BGSW = append(cache.v_BGCK, inputs.v_BGSW, context.positions.first);
   }
   if (options.probe != nullptr && options.probe->wants(tap::kAttentionWeights, index)) {
     (*options.probe)(tap::kAttentionWeights, index, attention_weights(inputs));

@@ -13,7 +13,6 @@
 #include "model/nn/linear.h"
 #include "model/nn/moe.h"
 #include "model/nn/rms_norm.h"
-#include "model/nn/rope.h"
 
 // B batch, T new tokens, S all tokens seen, D hidden_size
 
@@ -48,17 +47,15 @@ at::Tensor add_residual(const at::Tensor& x, const at::Tensor& y, const ForwardO
 
 }  // namespace
 
-BlockContext make_block_context(const Model& model, std::int64_t first_position, std::int64_t tokens,
-                                const ForwardOptions& options) {
-  RopeTable table = make_rope_table(model.config, first_position, tokens, model.device());
-  BlockContext context{.first_position = first_position,
-                       .cos_TF = std::move(table.cos_TF),
-                       .sin_TF = std::move(table.sin_TF),
-                       .mask_TS = {},
-                       .options = &options};
-  if (tokens > 1 && first_position > 0) {
+BlockContext make_block_context(const Model& model, const PositionRange& positions, const ForwardOptions& options) {
+  BlockContext context{
+      .positions = positions,
+      .rope = options.cache == nullptr ? std::make_shared<RopeTables>(model, positions) : options.cache->rope,
+      .mask_TS = {},
+      .options = &options};
+  if (positions.count > 1 && positions.first > 0) {
     const auto type = at::TensorOptions().dtype(at::kBool).device(model.device());
-    context.mask_TS = at::ones({tokens, first_position + tokens}, type).tril_(first_position);
+    context.mask_TS = at::ones({positions.count, positions.first + positions.count}, type).tril_(positions.first);
   }
   return context;
 }
@@ -100,8 +97,8 @@ at::Tensor block_forward(const Model& model, std::int64_t index, const at::Tenso
 at::Tensor hidden_states(const Model& model, const at::Tensor& ids_BT, const ForwardOptions& options) {
   check_ids(model, ids_BT);
   if (options.cache != nullptr) check_room(*options.cache, ids_BT);
-  const std::int64_t first_position = options.cache == nullptr ? 0 : options.cache->length;
-  const BlockContext context = make_block_context(model, first_position, ids_BT.size(1), options);
+  const std::int64_t first = options.cache == nullptr ? 0 : options.cache->length;
+  const BlockContext context = make_block_context(model, {first, ids_BT.size(1)}, options);
   at::Tensor x_BTD = at::embedding(model.embed_VD, ids_BT);
   for (std::int64_t i = 0; i < model.config.num_layers(); ++i) x_BTD = block_forward(model, i, x_BTD, context);
   if (options.cache != nullptr) options.cache->length += ids_BT.size(1);

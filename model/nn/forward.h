@@ -3,11 +3,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "model/nn/cache.h"
 #include "model/nn/layer.h"
 #include "model/nn/probe.h"
+#include "model/nn/rope.h"
 
 namespace lathe {
 
@@ -40,15 +42,14 @@ at::Tensor forward(const Model& model, const at::Tensor& ids_BT, const ForwardOp
 
 /// What blocks share in one call: positions, RoPE tables, mask; made once per forward.
 struct BlockContext {
-  std::int64_t first_position = 0;
-  at::Tensor cos_TF, sin_TF;  ///< fp32, F = head_dim / 2 frequencies of the model, positions of the new tokens
-  at::Tensor mask_TS;         ///< bool, true where a query sees a key; undefined unless T > 1 tokens follow cached ones
+  PositionRange positions;  ///< of the new tokens
+  std::shared_ptr<RopeTables> rope;
+  at::Tensor mask_TS;  ///< bool, true where a query sees a key; undefined unless T > 1 tokens follow cached ones
   const ForwardOptions* options = nullptr;
 };
 
-/// Context for `tokens` new tokens from `first_position` on the model's device.
-BlockContext make_block_context(const Model& model, std::int64_t first_position, std::int64_t tokens,
-                                const ForwardOptions& options);
+/// Context for new tokens at `positions` on the model's device.
+BlockContext make_block_context(const Model& model, const PositionRange& positions, const ForwardOptions& options);
 
 /// One decoder block with its residuals: x_BTD -> [B,T,D]. `index` is the layer's number (cache slot, probe).
 at::Tensor block_forward(const Model& model, std::int64_t index, const at::Tensor& x_BTD, const BlockContext& context);

@@ -90,17 +90,35 @@ at::Tensor rope_frequencies(const ModelConfig& config) {
   return frequencies_F;
 }
 
-RopeTable make_rope_table(const ModelConfig& config, std::int64_t first_position, std::int64_t tokens,
-                          at::Device device) {
-  const at::Tensor positions_T =
-      at::arange(first_position, first_position + tokens, at::TensorOptions().dtype(at::kFloat));
-  const at::Tensor angles_TF = positions_T.unsqueeze(1) * rope_frequencies(config);
-  return {angles_TF.cos().to(device), angles_TF.sin().to(device)};
+RopeTable make_rope_table(const ModelConfig& config, const PositionRange& positions, at::Device device) {
+  const auto fp32 = at::TensorOptions().dtype(at::kFloat).device(device);
+  const at::Tensor positions_T = at::arange(positions.first, positions.first + positions.count, fp32);
+  const at::Tensor angles_TF = positions_T.unsqueeze(1) * rope_frequencies(config).to(device);
+  return {angles_TF.cos(), angles_TF.sin()};
 }
 
 RopeTable select_rope_pairs(const RopeTable& table, const std::vector<std::int64_t>& rope_pairs) {
   const at::Tensor pairs = at::tensor(rope_pairs, at::kLong).to(table.cos_TF.device());
   return {table.cos_TF.index_select(1, pairs), table.sin_TF.index_select(1, pairs)};
+}
+
+RopeTables::RopeTables(const Model& model, const PositionRange& positions)
+    : first_(positions.first), all_(make_rope_table(model.config, positions, model.device())) {
+  if (model.device().is_cpu()) return;
+  all_ = {all_.cos_TF.to(model.dtype()), all_.sin_TF.to(model.dtype())};
+}
+
+RopeTable RopeTables::rows(const RopeTable& table, const PositionRange& positions) const {
+  const std::int64_t first = positions.first - first_;
+  return {table.cos_TF.narrow(0, first, positions.count), table.sin_TF.narrow(0, first, positions.count)};
+}
+
+RopeTable RopeTables::all(const PositionRange& positions) const { return rows(all_, positions); }
+
+RopeTable RopeTables::selected(const PositionRange& positions, const std::vector<std::int64_t>& rope_pairs) {
+  const auto [place, is_new] = selected_.try_emplace(rope_pairs);
+  if (is_new) place->second = select_rope_pairs(all_, rope_pairs);
+  return rows(place->second, positions);
 }
 
 at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {

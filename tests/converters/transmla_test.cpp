@@ -49,11 +49,11 @@ class TransMlaStages : public ::testing::Test {
   const Model model = random_model(biased_config());
   const at::Tensor x_BTD = at::randn({4, 20, 24}, at::make_generator<at::CPUGeneratorImpl>(3), at::kFloat);
   const BlockContext context = [this] {
-    BlockContext made = make_block_context(model, 0, 20, {});
+    BlockContext made = make_block_context(model, {0, 20}, {});
     made.options = nullptr;
     return made;
   }();
-  const RopeTable table{context.cos_TF, context.sin_TF};
+  const RopeTable table = context.rope->all(context.positions);
   MergedAttention merged;
 };
 

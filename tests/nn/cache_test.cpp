@@ -120,7 +120,7 @@ TEST(Cache, HoldsOnlyTheLatentAndTheRopeKeyOfMlaLayers) {
   const std::int64_t values = sizes_of(model.config).kv_values_per_token;
   EXPECT_EQ(cache.bytes(), 3 * 7 * values * 4);
   EXPECT_FALSE(cache.layers[0].k_BGCK.defined());
-  EXPECT_EQ(cache.layers[0].latent_BCR.sizes(), (std::vector<std::int64_t>{3, 7, 10}));
+  EXPECT_EQ(cache.layers[0].latent_BCL.sizes(), (std::vector<std::int64_t>{3, 7, 10 + 4}));
 }
 
 TEST(Cache, RefusesMoreTokensThanItHolds) {

@@ -65,7 +65,7 @@ ModelConfig one_layer_config(const nlohmann::json& theirs) {
   config.num_attention_heads = theirs.value("num_attention_heads", 1);
   config.num_key_value_heads = config.num_attention_heads;
   config.head_dim = theirs.value("qk_rope_head_dim", 2);
-  config.rms_norm_eps = 1e-6;
+  config.rms_norm_eps = 1e-3;  // which is not that of the latent norms
   config.attention_bias = theirs.value("attention_bias", false);
   config.layers.resize(1);
   return config;
@@ -129,7 +129,7 @@ TensorMap run_layer(const std::string& kind, const nlohmann::json& theirs, const
   const Model model = weights.fill(config);
   at::Tensor x = tensors.at("input.x").clone().requires_grad_();
   const ForwardOptions options;
-  BlockContext context = make_block_context(moved(random_model(config), x.device()), 0, x.size(1), options);
+  BlockContext context = make_block_context(moved(random_model(config), x.device()), {0, x.size(1)}, options);
   const Layer& layer = *model.layers[0];
   TensorMap results;
   results["output"] =
@@ -157,7 +157,7 @@ void expect_parity(const TensorMap& ours, const TensorMap& reference, double tol
     const auto found = ours.find(name);
     ASSERT_NE(found, ours.end());
     // Gradients sum over all tokens; a tolerance on them is relative to their size where that is above 1.
-    const double scale = std::max(1.0, expected.abs().max().item<double>());
+    const double scale = name == "output" ? 1.0 : std::max(1.0, expected.abs().max().item<double>());
     EXPECT_THAT(found->second, IsNear(expected, tolerance * scale));
     ++compared;
   }

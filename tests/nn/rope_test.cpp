@@ -55,8 +55,8 @@ TEST(Rope, ScoresDependOnDistanceOnly) {
   const at::Tensor q = at::randn({1, config.head_dim});
   const at::Tensor k = at::randn({1, config.head_dim});
   const auto score = [&](std::int64_t q_position, std::int64_t k_position) {
-    return (apply_rope(q, make_rope_table(config, q_position, 1, at::kCPU)) *
-            apply_rope(k, make_rope_table(config, k_position, 1, at::kCPU)))
+    return (apply_rope(q, make_rope_table(config, {q_position, 1}, at::kCPU)) *
+            apply_rope(k, make_rope_table(config, {k_position, 1}, at::kCPU)))
         .sum();
   };
   EXPECT_THAT(score(17, 12), IsNear(score(5, 0), 1e-5));
@@ -67,7 +67,7 @@ TEST(Rope, TurnsEachPairByItsFrequency) {
   at::Tensor x = at::randn({1, 4});
   const float* in = x.data_ptr<float>();
 
-  const at::Tensor out = apply_rope(x, make_rope_table(config, 3, 1, at::kCPU));
+  const at::Tensor out = apply_rope(x, make_rope_table(config, {3, 1}, at::kCPU));
 
   const double angle = 3 * 0.01;  // of the second pair: values 1 and 3
   EXPECT_NEAR(out.data_ptr<float>()[1], in[1] * std::cos(angle) - in[3] * std::sin(angle), 1e-6);
@@ -75,7 +75,7 @@ TEST(Rope, TurnsEachPairByItsFrequency) {
 }
 
 TEST(Rope, SelectsTheFrequenciesOfTheLayer) {
-  const RopeTable table = make_rope_table(tiny_config(), 0, 9, at::kCPU);
+  const RopeTable table = make_rope_table(tiny_config(), {0, 9}, at::kCPU);
 
   const RopeTable selected = select_rope_pairs(table, {1, 1, 0});
 
