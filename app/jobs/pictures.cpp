@@ -85,11 +85,10 @@ void Pictures::draw(const Model& model, const Tokenizer& tokenizer, const Outbox
   }
 }
 
-void Pictures::draw_sparingly(const std::function<Model()>& make_model, const Tokenizer& tokenizer,
-                              const Outbox& outbox, const Job& job) {
+void Pictures::draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job) {
   const auto start = Clock::now();
   if (start < next_ || outbox.watches().empty()) return;
-  draw(make_model(), tokenizer, outbox, job);
+  draw(model, tokenizer, outbox, job);
   next_ = Clock::now() + 9 * (Clock::now() - start);
 }
 

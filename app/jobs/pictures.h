@@ -23,8 +23,7 @@ class Pictures {
 
   /// The same of the model that `make_model` gives, but rarely enough that it takes at most a tenth of the time, and
   /// not at all if nothing is watched: for use at every step of a long job.
-  void draw_sparingly(const std::function<Model()>& make_model, const Tokenizer& tokenizer, const Outbox& outbox,
-                      const Job& job);
+  void draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
  private:
   using Clock = std::chrono::steady_clock;

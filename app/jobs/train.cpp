@@ -122,8 +122,7 @@ class TrainJob {
     };
     if (due(settings.save_every)) folder_.save(trainer, settings);
     if (due(settings.eval_every)) measure(trainer.result(), done.step);
-    watchers_.pictures.draw_sparingly([&trainer] { return trainer.result(); }, opened_.tokenizer, watchers_.outbox,
-                                      watchers_.job);
+    watchers_.pictures.draw_sparingly(trainer.current(), opened_.tokenizer, watchers_.outbox, watchers_.job);
     report_memory();
   }
 

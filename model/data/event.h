@@ -62,6 +62,7 @@ struct RouterLoad {
   float entropy = 0.0F;        ///< of `load`, nats
   float max_violation = 0.0F;  ///< MaxVio: max load / mean load - 1 (DeepSeek, arXiv:2408.15664)
   std::int64_t dead = 0;       ///< experts that no token chose
+  float balance = 0.0F;        ///< the layer's balance loss, 1 at perfect balance
 };
 struct TrainStep {
   std::int64_t step = 0;  ///< from 1

@@ -11,7 +11,8 @@ nlohmann::json train_step_to_json(const TrainStep& step) {
                        {"load", router.load},
                        {"entropy", router.entropy},
                        {"max_violation", router.max_violation},
-                       {"dead", router.dead}});
+                       {"dead", router.dead},
+                       {"balance", router.balance}});
   }
   return {{"step", step.step},
           {"steps", step.steps},

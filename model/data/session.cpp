@@ -66,6 +66,7 @@ struct Reduce {
       history.entropy.append(router.entropy);
       history.max_violation.append(router.max_violation);
       history.dead.append(static_cast<float>(router.dead));
+      history.balance.append(router.balance);
     }
   }
   void operator()(const HeldOut& held_out) const { session.train.held_out.push_back(held_out); }

@@ -26,7 +26,7 @@ struct JobView {
 /// The share of choices of each expert of one MoE layer, step after step.
 struct RouterHistory {
   std::vector<std::vector<float>> load;  ///< [step][expert]
-  Series entropy, max_violation, dead;
+  Series entropy, max_violation, dead, balance;
 };
 
 /// One training run's curves; every point is kept.

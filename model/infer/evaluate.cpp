@@ -17,8 +17,8 @@ namespace {
 
 // B windows read together, W tokens of a window, D hidden_size, V vocabulary, N positions, all windows of B in a row
 
-/// Tokens in one forward call, and positions whose logits exist at one time: both bound memory, not the result.
-constexpr std::int64_t kForwardTokens = 1024;
+/// Tokens in one forward call, and logits that exist at one time: both bound memory, not the result.
+std::int64_t forward_tokens(const Model& model) { return model.device().is_cpu() ? 1024 : 16384; }
 constexpr std::int64_t kLogitValues = 8 * 1024 * 1024;
 
 /// Sums over positions; means are taken at the end.
@@ -127,7 +127,7 @@ Evaluated evaluate(const Model& model, std::span<const std::int32_t> ids, const 
   const std::int64_t windows = options.windows == 0 ? fitting : std::min(fitting, options.windows);
   const at::Tensor ids_CW = at::empty({windows, options.window}, at::kLong);
   std::ranges::copy(ids.first(static_cast<std::size_t>(ids_CW.numel())), ids_CW.mutable_data_ptr<std::int64_t>());
-  const std::int64_t together = std::max<std::int64_t>(1, kForwardTokens / options.window);
+  const std::int64_t together = std::max<std::int64_t>(1, forward_tokens(model) / options.window);
   Evaluation evaluation(model, options);
   for (std::int64_t first = 0; first < windows; first += together) {
     job.progress("evaluate", "windows", first, windows);

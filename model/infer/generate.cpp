@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Tokens read at once: enough to keep the matrix products busy, few enough that activations stay small.
-std::int64_t prefill_chunk(const Model& model) { return model.device().is_cpu() ? 512 : 2048; }
+std::int64_t prefill_chunk(const Model& model) { return model.device().is_cpu() ? 512 : 8192; }
 
 /// The output head of hidden_D as plain numbers on the host: the one place where decoding waits for the device.
 at::Tensor host_logits(const Model& model, const at::Tensor& hidden_1TD) {

@@ -94,6 +94,7 @@ std::vector<Sampler::Scored> Sampler::keep_top_k() const {
     threshold = best.back();
   }
   std::vector<Scored> kept;
+  kept.reserve(k > 0 ? std::min(k, scores_.size()) : scores_.size());
   for (std::size_t i = 0; i < scores_.size(); ++i) {
     // Equals of the k-th stay, as in the reference.
     if (scores_[i] >= threshold) kept.push_back({static_cast<std::int32_t>(i), scores_[i]});

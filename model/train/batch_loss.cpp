@@ -25,7 +25,8 @@ struct LayerRange {
 at::Tensor run_layers(const Model& model, LayerRange range, at::Tensor x_BTD,
                       const std::pair<const ForwardOptions*, const Job*>& with) {
   const auto [options, job] = with;
-  const BlockContext context = make_block_context(model, 0, x_BTD.size(1), *options);
+  if (range.begin == range.end) return x_BTD;
+  const BlockContext context = make_block_context(model, {0, x_BTD.size(1)}, *options);
   for (std::int64_t i = range.begin; i < range.end; ++i) {
     job->check();
     x_BTD = block_forward(model, i, x_BTD, context);
@@ -43,8 +44,10 @@ void add_balance(const BatchLossInput& input, const std::vector<RouterRecord>& r
   if (routers.empty()) return;
   for (const RouterRecord& record : routers) {
     const Layer& layer = *input.model->layers[static_cast<std::size_t>(record.layer)];
-    loss.balance = loss.balance + balance_loss(record, layer.config.feed_forward.router);
-    loss.counts.push_back({record.layer, expert_counts(record)});
+    const at::Tensor counts_E = expert_counts(record);
+    const at::Tensor balance = balance_loss(record, counts_E, layer.config.feed_forward.router);
+    loss.balance = loss.balance + balance;
+    loss.routers.push_back({record.layer, counts_E, balance.detach()});
   }
   loss.balance = loss.balance / static_cast<double>(routers.size());
   loss.weighted = loss.weighted + loss.balance * input.balance_weight;
@@ -66,14 +69,15 @@ BatchLoss batch_loss(const BatchLossInput& input, const at::Tensor& batch_BT, co
     const at::AutoGradMode grad_mode(at::GradMode::is_enabled() && model.embed_VD.requires_grad());
     x_BTD = at::embedding(model.embed_VD, ids_BT);
   }
+  const std::int64_t teacher_layers = input.teacher == nullptr ? 0 : input.teacher->config.num_layers();
   const std::int64_t shared = input.teacher == nullptr ? 0 : std::min(input.shared_layers, input.frozen_layers);
   {
     const at::NoGradGuard no_grad;
     x_BTD = run_layers(model, {0, shared}, x_BTD, {&options, &job});
     if (input.teacher != nullptr) {
       const at::Tensor teacher_BTD = shared > 0 ? x_BTD : at::embedding(input.teacher->embed_VD, ids_BT);
-      teacher_ND =
-          finish(*input.teacher, run_layers(*input.teacher, {shared, layers}, teacher_BTD, {&teacher_options, &job}));
+      teacher_ND = finish(*input.teacher,
+                          run_layers(*input.teacher, {shared, teacher_layers}, teacher_BTD, {&teacher_options, &job}));
     }
     x_BTD = run_layers(model, {shared, input.frozen_layers}, x_BTD, {&options, &job});
   }
@@ -87,7 +91,7 @@ BatchLoss batch_loss(const BatchLossInput& input, const at::Tensor& batch_BT, co
                  .teacher_hidden_ND = teacher_ND,
                  .teacher_head_VD = input.teacher == nullptr ? at::Tensor() : input.teacher->lm_head_VD,
                  .kl_weight = input.kl_weight});
-  BatchLoss loss{.weighted = head.weighted, .next_token = head.next_token, .kl = head.kl, .balance = {}, .counts = {}};
+  BatchLoss loss{.weighted = head.weighted, .next_token = head.next_token, .kl = head.kl, .balance = {}, .routers = {}};
   add_balance(input, routers, loss);
   return loss;
 }

@@ -22,10 +22,11 @@ struct BatchLossInput {
   const Probe* probe = nullptr;
 };
 
-/// How many choices went to each expert of one MoE layer.
-struct ExpertCounts {
+/// What one MoE layer's router did.
+struct RouterUse {
   std::int64_t layer = 0;
-  at::Tensor counts_E;  ///< f32
+  at::Tensor counts_E;  ///< choices of each expert, f32
+  at::Tensor balance;   ///< its balance loss, a scalar, detached
 };
 
 /// Scalar f32 tensors on the model's device. Only `weighted` carries a gradient.
@@ -34,7 +35,7 @@ struct BatchLoss {
   at::Tensor next_token;
   at::Tensor kl;
   at::Tensor balance;  ///< mean over MoE layers; 0 without any
-  std::vector<ExpertCounts> counts;
+  std::vector<RouterUse> routers;
 };
 
 /// Loss of batch_BT ([B, T+1] ids) without waiting for the device. Frozen layers before the first that trains keep no

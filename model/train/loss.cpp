@@ -2,7 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/bincount.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mm.h>
@@ -113,10 +113,12 @@ HeadLoss head_loss(const HeadLossInput& input) {
 }
 
 at::Tensor expert_counts(const RouterRecord& record) {
-  return at::bincount(record.choice_NK.reshape({-1}), {}, record.logits_NE.size(1)).to(at::kFloat);
+  // bincount would wait for the GPU to learn the largest number.
+  const at::Tensor expert_1E = at::arange(record.logits_NE.size(1), record.choice_NK.options()).unsqueeze(0);
+  return record.choice_NK.reshape({-1, 1}).eq(expert_1E).sum(0, /*keepdim=*/false, at::kFloat);
 }
 
-at::Tensor balance_loss(const RouterRecord& record, RouterKind router) {
+at::Tensor balance_loss(const RouterRecord& record, const at::Tensor& counts_E, RouterKind router) {
   const at::Tensor logits_NE = record.logits_NE.to(sum_type(record.logits_NE.scalar_type()));
   at::Tensor share_NE;
   if (router == RouterKind::Softmax) {
@@ -125,7 +127,7 @@ at::Tensor balance_loss(const RouterRecord& record, RouterKind router) {
     const at::Tensor scores_NE = at::sigmoid(logits_NE);
     share_NE = scores_NE / (scores_NE.sum(-1, /*keepdim=*/true) + 1e-20);
   }
-  const at::Tensor load_E = expert_counts(record) / static_cast<double>(record.choice_NK.numel());
+  const at::Tensor load_E = counts_E / static_cast<double>(record.choice_NK.numel());
   return (share_NE.mean(0) * load_E).sum() * static_cast<double>(record.logits_NE.size(1));
 }
 

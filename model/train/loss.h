@@ -34,10 +34,11 @@ HeadLoss head_loss(const HeadLossInput& input);
 
 /// Switch Transformer's load balancing loss, E * sum_e f_e P_e, where f_e is the share of all choices that went to
 /// expert e and P_e its mean probability: 1 when both are uniform, E / K when K experts take all. Sigmoid scores are
-/// normalised to sum to one first.  Source: arXiv:2101.03961, eq. 4; for K > 1 as in Megatron.
-at::Tensor balance_loss(const RouterRecord& record, RouterKind router);
+/// normalised to sum to one first. `counts_E` is expert_counts(record).  Source: arXiv:2101.03961, eq. 4; for K > 1 as
+/// in Megatron.
+at::Tensor balance_loss(const RouterRecord& record, const at::Tensor& counts_E, RouterKind router);
 
-/// How many of the choices went to each expert: [E] f32 on the record's device.
+/// How many of the choices went to each expert: [E] f32 on the record's device, without waiting for it.
 at::Tensor expert_counts(const RouterRecord& record);
 
 }  // namespace lathe

@@ -55,15 +55,27 @@ at::Tensor add_weight(TrainedModel& trained, const std::string& name, const at::
   return leaf;
 }
 
+// With Attention alone a router's bias stays.
+bool moves_bias(Trainable trainable) { return trainable != Trainable::Attention; }
+
+/// Whether anything in the layer changes in a run.
+bool changes(Trainable trainable, const Layer& layer, std::int64_t index) {
+  bool any = false;
+  map_layer(layer, index, [&](const std::string& name, const at::Tensor& tensor) {
+    any = any || trains(trainable, layer, name, tensor) || (moves_bias(trainable) && is_correction_bias(layer, tensor));
+    return tensor;
+  });
+  return any;
+}
+
 Layer trained_layer(TrainedModel& trained, const Layer& layer, std::int64_t index,
                     const std::pair<Trainable, at::ScalarType>& how) {
   const auto [trainable, dtype] = how;
-  const bool moves_bias = trainable != Trainable::Attention;
   return map_layer(layer, index,
                    [&, trainable = trainable, dtype = dtype](const std::string& name, const at::Tensor& tensor) {
                      if (trains(trainable, layer, name, tensor)) return add_weight(trained, name, tensor, dtype);
                      if (!is_correction_bias(layer, tensor)) return tensor.to(dtype);
-                     if (!moves_bias) return tensor;
+                     if (!moves_bias(trainable)) return tensor;
                      trained.biases.push_back({name, index, tensor.clone()});
                      return trained.biases.back().bias_E;
                    });
@@ -114,31 +126,36 @@ LayerPtr LayerCast::layer(const LayerPtr& layer, std::int64_t index) {
   return place->second;
 }
 
+void LayerCast::ends(const Model& model, Model& out) const {
+  out.embed_VD = model.embed_VD.to(dtype_);
+  out.norm_D = model.norm_D.to(dtype_);
+  out.lm_head_VD = model.lm_head_VD.is_same(model.embed_VD) ? out.embed_VD : model.lm_head_VD.to(dtype_);
+}
+
 Model LayerCast::model(const Model& model) {
   Model out = model;
   for (std::size_t i = 0; i < out.layers.size(); ++i) {
     out.layers[i] = layer(model.layers[i], static_cast<std::int64_t>(i));
   }
-  out.embed_VD = model.embed_VD.to(dtype_);
-  out.norm_D = model.norm_D.to(dtype_);
-  out.lm_head_VD = model.lm_head_VD.is_same(model.embed_VD) ? out.embed_VD : model.lm_head_VD.to(dtype_);
+  ends(model, out);
   return out;
 }
 
 TrainedModel make_trained_model(const Model& start, Trainable trainable, at::ScalarType dtype, LayerCast& cast) {
-  TrainedModel trained{
-      .model = cast.model(start), .weights = {}, .biases = {}, .first_layer = start.config.num_layers()};
+  TrainedModel trained{.model = start, .weights = {}, .biases = {}, .first_layer = start.config.num_layers()};
   for (std::size_t i = 0; i < start.layers.size(); ++i) {
     const auto index = static_cast<std::int64_t>(i);
-    const std::size_t weights_before = trained.weights.size(), biases_before = trained.biases.size();
-    Layer layer = trained_layer(trained, *start.layers[i], index, {trainable, dtype});
-    if (trained.weights.size() == weights_before && trained.biases.size() == biases_before) continue;
-    trained.model.layers[i] = std::make_shared<const Layer>(std::move(layer));
-    trained.first_layer = std::min(trained.first_layer, index);
+    const bool is_trained = changes(trainable, *start.layers[i], index);
+    if (is_trained) trained.first_layer = std::min(trained.first_layer, index);
+    trained.model.layers[i] =
+        is_trained ? std::make_shared<const Layer>(trained_layer(trained, *start.layers[i], index, {trainable, dtype}))
+                   : cast.layer(start.layers[i], index);
   }
   if (trainable == Trainable::All) {
     train_ends(trained, start, dtype);
     trained.first_layer = 0;
+  } else {
+    cast.ends(start, trained.model);
   }
   check(!trained.weights.empty(), "[train] nothing to train: the model has no ", wanted_part(trainable),
         "; convert some layers first, or train 'all'");

@@ -47,6 +47,9 @@ class LayerCast {
   LayerPtr layer(const LayerPtr& layer, std::int64_t index);
   Model model(const Model& model);
 
+  /// Embedding, last norm and head of `model`, cast, into `out`.
+  void ends(const Model& model, Model& out) const;
+
  private:
   at::ScalarType dtype_;
   std::map<LayerPtr, LayerPtr> done_;

@@ -48,6 +48,12 @@ TrainInput checked(const TrainInput& input) {
     problems.push_back(text("the teacher's vocabulary has ", input.teacher->config.vocab_size, " tokens, the model's ",
                             input.model->config.vocab_size, "; a teacher needs the same tokenizer"));
   }
+  const std::int64_t vocab_size = input.model->config.vocab_size;
+  if (input.fit_ids_N.numel() > 0 &&
+      (input.fit_ids_N.min().item<std::int64_t>() < 0 || input.fit_ids_N.max().item<std::int64_t>() >= vocab_size)) {
+    problems.push_back(text("the text has tokens outside the model's vocabulary of ", vocab_size,
+                            "; its tokenizer is another model's"));
+  }
   if (input.settings.seq_len > input.model->config.max_position_embeddings) {
     problems.push_back(text("seq_len is ", input.settings.seq_len, "; the model's context is ",
                             input.model->config.max_position_embeddings));
@@ -93,11 +99,13 @@ Trainer::Trainer(const TrainInput& input)
       optimizer_(masters_of(trained_), adamw_options(input.settings)) {
   if (input_.settings.kl_weight > 0) {
     teacher_ = cast_.model(*input_.teacher);
-    const auto& ours = trained_.model.layers;
-    const auto& theirs = teacher_->layers;
-    const auto end = ours.begin() + static_cast<std::ptrdiff_t>(std::min(ours.size(), theirs.size()));
-    shared_layers_ = std::mismatch(ours.begin(), end, theirs.begin()).first - ours.begin();
+    if (input_.teacher->embed_VD.is_same(input_.model->embed_VD)) {
+      const auto& ours = trained_.model.layers;
+      const auto& theirs = teacher_->layers;
+      shared_layers_ = std::ranges::mismatch(ours, theirs).in1 - ours.begin();
+    }
   }
+  cast_ = LayerCast(dtype_);  // what nobody shares is not kept
   drop_gradients();
 }
 
@@ -148,13 +156,17 @@ BatchLoss Trainer::run_batches(const Job& job, const Probe* probe) {
     if (micro == 0) {
       sums = std::move(loss);
       for (at::Tensor* part : {&sums.weighted, &sums.next_token, &sums.kl, &sums.balance}) *part = *part * share;
+      for (RouterUse& router : sums.routers) router.balance = router.balance * share;
       continue;
     }
     sums.weighted = sums.weighted + loss.weighted * share;
     sums.next_token = sums.next_token + loss.next_token * share;
     sums.kl = sums.kl + loss.kl * share;
     sums.balance = sums.balance + loss.balance * share;
-    for (std::size_t i = 0; i < sums.counts.size(); ++i) sums.counts[i].counts_E.add_(loss.counts[i].counts_E);
+    for (std::size_t i = 0; i < sums.routers.size(); ++i) {
+      sums.routers[i].counts_E.add_(loss.routers[i].counts_E);
+      sums.routers[i].balance = sums.routers[i].balance + loss.routers[i].balance * share;
+    }
   }
   return sums;
 }
@@ -163,8 +175,8 @@ BatchLoss Trainer::run_batches(const Job& job, const Probe* probe) {
 /// Source: arXiv:2408.15664, algorithm 1.
 void Trainer::update_biases(const BatchLoss& sums, const at::Tensor& skip) {
   for (TrainedBias& bias : trained_.biases) {
-    const auto found = std::ranges::find(sums.counts, bias.layer, &ExpertCounts::layer);
-    if (found == sums.counts.end()) continue;
+    const auto found = std::ranges::find(sums.routers, bias.layer, &RouterUse::layer);
+    if (found == sums.routers.end()) continue;
     const at::Tensor direction_E = at::sign(found->counts_E.mean() - found->counts_E) * (1 - skip);
     bias.bias_E.add_(direction_E.to(bias.bias_E.scalar_type()), input_.settings.bias_update_speed);
   }
@@ -173,8 +185,8 @@ void Trainer::update_biases(const BatchLoss& sums, const at::Tensor& skip) {
 /// The one place that waits for the device: every figure of the step comes over in one tensor.
 TrainStep Trainer::read_back(const BatchLoss& sums, const at::Tensor& norm) const {
   std::vector<at::Tensor> figures = {sums.weighted, sums.next_token, sums.balance, sums.kl, norm};
-  for (at::Tensor& figure : figures) figure = figure.to(at::kFloat).reshape({1});
-  for (const ExpertCounts& counts : sums.counts) figures.push_back(counts.counts_E);
+  for (const RouterUse& router : sums.routers) figures.insert(figures.end(), {router.balance, router.counts_E});
+  for (at::Tensor& figure : figures) figure = figure.to(at::kFloat).reshape({-1});
   const at::Tensor all = at::cat(figures).cpu();
   const float* value = all.const_data_ptr<float>();
   TrainStep step;
@@ -184,9 +196,11 @@ TrainStep Trainer::read_back(const BatchLoss& sums, const at::Tensor& norm) cons
   step.kl = value[3];
   step.grad_norm = value[4];
   value += 5;
-  for (const ExpertCounts& counts : sums.counts) {
-    step.routers.push_back(router_load(counts.layer, value, counts.counts_E.numel()));
-    value += counts.counts_E.numel();
+  for (const RouterUse& router : sums.routers) {
+    const float balance = *value++;
+    step.routers.push_back(router_load(router.layer, value, router.counts_E.numel()));
+    step.routers.back().balance = balance;
+    value += router.counts_E.numel();
   }
   step.skipped = !std::isfinite(step.loss) || !std::isfinite(step.grad_norm);
   return step;
@@ -217,7 +231,8 @@ TrainStep Trainer::step(const Job& job, const Probe* probe) {
   }
   const double lr = learning_rate(settings, steps_done_ + 1);
   const at::Tensor norm = global_norm(gradients_);
-  const at::Tensor skip = at::isfinite(norm * sums.weighted).logical_not().to(at::kFloat);
+  const at::Tensor finite = at::isfinite(norm).logical_and_(at::isfinite(sums.weighted));
+  const at::Tensor skip = finite.logical_not_().to(at::kFloat);
   if (settings.max_grad_norm > 0) clip_to_norm(gradients_, norm, settings.max_grad_norm);
   optimizer_.step(gradients_, lr, skip);
   trained_.refresh_leaves();

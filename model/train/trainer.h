@@ -44,6 +44,9 @@ class Trainer {
   /// The model as trained so far, in the dtype it was given; layers that do not train are shared with it.
   Model result() const { return finished_model(*input_.model, trained_); }
 
+  /// The network that trains, in the run's dtype, for looking at: the next step changes it in place.
+  const Model& current() const { return trained_.model; }
+
   std::int64_t steps_done() const { return steps_done_; }
   bool is_done() const { return steps_done_ >= input_.settings.steps; }
   std::int64_t skipped_steps() const { return skipped_; }

@@ -20,7 +20,8 @@ class InferringOnAGpu : public GpuTest {
   const Model here_ = tiny_mixed_model();
 
   Generated write(const Model& model, double temperature) const {
-    const GenerateSettings settings{.prompt = "in the", .max_new_tokens = 40, .temperature = temperature, .seed = 3};
+    const GenerateSettings settings{
+        .prompt = "in the", .max_new_tokens = 40, .temperature = temperature, .seed = 3, .stop = {}};
     return generate(model, byte_tokenizer(), {.settings = settings});
   }
 };

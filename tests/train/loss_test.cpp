@@ -113,24 +113,29 @@ RouterRecord record_of(const at::Tensor& logits_NE, const at::Tensor& choice_NK)
   return {.layer = 0, .logits_NE = logits_NE, .choice_NK = choice_NK, .weights_NK = {}};
 }
 
+at::Tensor balance(const at::Tensor& logits_NE, const at::Tensor& choice_NK, RouterKind router) {
+  const RouterRecord record = record_of(logits_NE, choice_NK);
+  return balance_loss(record, expert_counts(record), router);
+}
+
 TEST(BalanceLoss, IsOneAtUniformRouting) {
   const at::Tensor choice_NK = at::arange(16, at::kLong).remainder(8).view({8, 2});
-  EXPECT_NEAR(balance_loss(record_of(at::zeros({8, 8}), choice_NK), RouterKind::Softmax).item<double>(), 1.0, 1e-6);
-  EXPECT_NEAR(balance_loss(record_of(at::zeros({8, 8}), choice_NK), RouterKind::Sigmoid).item<double>(), 1.0, 1e-6);
+  EXPECT_NEAR(balance(at::zeros({8, 8}), choice_NK, RouterKind::Softmax).item<double>(), 1.0, 1e-6);
+  EXPECT_NEAR(balance(at::zeros({8, 8}), choice_NK, RouterKind::Sigmoid).item<double>(), 1.0, 1e-6);
 }
 
 TEST(BalanceLoss, IsExpertsOverChosenWhenTheSameTwoTakeAll) {
   at::Tensor logits_NE = at::zeros({5, 8});
   logits_NE.slice(1, 0, 2).fill_(40.0);
   const at::Tensor choice_NK = at::arange(2, at::kLong).repeat({5, 1});
-  EXPECT_NEAR(balance_loss(record_of(logits_NE, choice_NK), RouterKind::Softmax).item<double>(), 4.0, 1e-5);
+  EXPECT_NEAR(balance(logits_NE, choice_NK, RouterKind::Softmax).item<double>(), 4.0, 1e-5);
 }
 
 TEST(BalanceLoss, EqualsItsFormulaAndPushesTheOverloadedExpertDown) {
   const at::Tensor logits_NE =
       at::tensor({1.0, 0.0, -1.0, 2.0, 0.5, 0.0}, at::kDouble).view({2, 3}).set_requires_grad(true);
   const at::Tensor choice_NK = at::zeros({2, 1}, at::kLong);
-  const at::Tensor loss = balance_loss(record_of(logits_NE, choice_NK), RouterKind::Softmax);
+  const at::Tensor loss = balance(logits_NE, choice_NK, RouterKind::Softmax);
   const double first = std::exp(1.0) / (std::exp(1.0) + 1 + std::exp(-1.0));
   const double second = std::exp(2.0) / (std::exp(2.0) + std::exp(0.5) + 1);
   EXPECT_NEAR(loss.item<double>(), 3.0 * (first + second) / 2, 1e-7);
