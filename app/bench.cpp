@@ -110,6 +110,7 @@ nlohmann::json run_bench(const BenchOptions& options, const Job& job) {
     result["speed"].push_back(speed_to_json(bench_speed(model, options, dtype, job)));
   }
   const BenchModel model = open_for_bench(options, options.dtypes.front(), job);
+  result["tokenizer_mb_per_second"] = median(measure_tokenizer(model.opened.tokenizer, options.rounds));
   if (options.conversion) result["conversion"] = bench_conversion(model, job);
   for (const std::string& dtype : options.dtypes) {
     if (options.train_steps > 0) result["training"].push_back(bench_training(model, options, dtype, job));

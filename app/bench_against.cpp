@@ -11,7 +11,9 @@
 #include "app/assets.h"
 #include "app/bench_speed.h"
 #include "app/line_process.h"
+#include "model/io/tokenizer.h"
 #include "model/nn/save.h"
+#include "model/train/text_batches.h"
 
 namespace lathe {
 namespace {
@@ -27,9 +29,9 @@ std::filesystem::path python() {
 /// The model as a Hugging Face folder that is gone when the measurement is over.
 class SavedModel {
  public:
-  explicit SavedModel(const Model& model, const Job& job)
+  explicit SavedModel(const OpenedModel& opened, const Job& job)
       : folder_(std::filesystem::temp_directory_path() / text("lathe-bench-", getpid())) {
-    save_model(model, folder_, {}, job);
+    save_model(opened.model(), folder_, {{"tokenizer.json", opened.tokenizer.files().tokenizer_json}}, job);
   }
   ~SavedModel() {
     std::error_code ignored;
@@ -49,10 +51,13 @@ nlohmann::json compare(const BenchOptions& options, const std::string& dtype, Li
   const BenchModel model = open_for_bench(options, dtype, job);
   nlohmann::json load;
   {
-    const SavedModel saved(model.opened.model(), job);
-    load = nlohmann::json::parse(other.ask(
-        nlohmann::json{{"do", "load"}, {"model", saved.path()}, {"dtype", dtype}, {"threads", at::get_num_threads()}}
-            .dump()));
+    const SavedModel saved(model.opened, job);
+    const nlohmann::json request = {{"do", "load"},
+                                    {"model", saved.path()},
+                                    {"dtype", dtype},
+                                    {"device", model.opened.model().device().str()},
+                                    {"threads", at::get_num_threads()}};
+    load = nlohmann::json::parse(other.ask(request.dump()));
   }
   const nlohmann::json request = {{"do", "measure"}, {"prompt", model.prompt_ids}, {"new_tokens", options.new_tokens}};
   const auto prompt_tokens = static_cast<double>(model.prompt_ids.size());
@@ -81,13 +86,28 @@ nlohmann::json compare(const BenchOptions& options, const std::string& dtype, Li
           {"decode_ratio", ratio("decode_tokens_per_second")}};
 }
 
+/// The same prose through both tokenizers, in turn; `other` has the one of the model that it loaded.
+nlohmann::json compare_tokenizers(const BenchOptions& options, LineProcess& other) {
+  const Tokenizer tokenizer = load_tokenizer(model_path(options.model));
+  const nlohmann::json request = {{"do", "tokenize"}, {"file", text_path("", assets_folder()).string()}};
+  std::vector<double> ours, theirs;
+  for (std::int64_t round = 0; round < options.rounds; ++round) {
+    ours.push_back(measure_tokenizer(tokenizer, /*rounds=*/1).front());
+    theirs.push_back(nlohmann::json::parse(other.ask(request.dump())).at("mb_per_second").get<double>());
+  }
+  return {{"lathe_mb_per_second", median(ours)},
+          {"tokenizers_mb_per_second", median(theirs)},
+          {"ratio", median(ours) / median(theirs)}};
+}
+
 }  // namespace
 
 nlohmann::json bench_against_transformers(const BenchOptions& options, const Job& job) {
   const auto script = assets_folder().parent_path() / "tests/bench/against_transformers.py";
   LineProcess other({python().string(), script.string()});
-  nlohmann::json results = nlohmann::json::array();
-  for (const std::string& dtype : options.dtypes) results.push_back(compare(options, dtype, other, job));
+  nlohmann::json results;
+  for (const std::string& dtype : options.dtypes) results["speed"].push_back(compare(options, dtype, other, job));
+  results["tokenizer"] = compare_tokenizers(options, other);
   return results;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/assets.h"
+#include "app/devices.h"
 #include "app/jobs/open.h"
 #include "model/infer/generate.h"
 #include "model/io/text_file.h"
@@ -73,10 +74,13 @@ void measure_writing(const BenchModel& model, const BenchOptions& options, Speed
   request.on_token = [&figures](const TokenWritten&) {
     figures.peak_anonymous_bytes = std::max(figures.peak_anonymous_bytes, process_status("RssAnon"));
   };
+  const at::Device device = model.opened.model().device();
   reset_peak_memory();
+  reset_device_memory_peak(device);
   const Generated written = generate(model.opened.model(), model.opened.tokenizer, request, job);
   job.check();
   figures.peak_resident_bytes = std::max(figures.peak_resident_bytes, process_status("VmHWM"));
+  figures.peak_device_bytes = std::max(figures.peak_device_bytes, device_memory_peak(device));
   figures.prompt_tokens = written.prompt_tokens;
   figures.load_seconds = model.load_seconds;
   figures.base_anonymous_bytes = model.base_anonymous_bytes;
@@ -86,14 +90,28 @@ void measure_writing(const BenchModel& model, const BenchOptions& options, Speed
       {static_cast<double>(written.prompt_tokens) / written.prefill_seconds, written.tokens_per_second});
 }
 
+std::vector<double> measure_tokenizer(const Tokenizer& tokenizer, std::int64_t rounds) {
+  const std::string text = read_text_file(text_path("", assets_folder())).text;
+  std::vector<double> rates;
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    const auto start = Clock::now();
+    tokenizer.encode(text);
+    rates.push_back(static_cast<double>(text.size()) / 1e6 /
+                    std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return rates;
+}
+
 nlohmann::json speed_to_json(const SpeedFigures& figures) {
   std::vector<double> prefill, decode;
   for (const WritingSpeed& round : figures.rounds) {
     prefill.push_back(round.prefill_tokens_per_second);
     decode.push_back(round.decode_tokens_per_second);
   }
-  const auto taken = static_cast<double>(figures.peak_anonymous_bytes - figures.base_anonymous_bytes);
-  const double ratio = taken / static_cast<double>(figures.weight_bytes + figures.cache_bytes);
+  const std::int64_t taken = figures.peak_device_bytes > 0
+                                 ? figures.peak_device_bytes
+                                 : figures.peak_anonymous_bytes - figures.base_anonymous_bytes;
+  const double ratio = static_cast<double>(taken) / static_cast<double>(figures.weight_bytes + figures.cache_bytes);
   return {{"dtype", figures.dtype},
           {"load_seconds", figures.load_seconds},
           {"prompt_tokens", figures.prompt_tokens},
@@ -106,6 +124,7 @@ nlohmann::json speed_to_json(const SpeedFigures& figures) {
           {"base_anonymous_bytes", figures.base_anonymous_bytes},
           {"peak_anonymous_bytes", figures.peak_anonymous_bytes},
           {"peak_resident_bytes", figures.peak_resident_bytes},
+          {"peak_device_bytes", figures.peak_device_bytes},
           {"taken_over_weights_and_cache", ratio}};
 }
 

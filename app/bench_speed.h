@@ -27,6 +27,7 @@ struct SpeedFigures {
   std::int64_t base_anonymous_bytes = 0;  ///< of this process before the model was opened: program and libraries
   std::int64_t peak_anonymous_bytes = 0;  ///< the same while writing
   std::int64_t peak_resident_bytes = 0;   ///< the same with the mapped program and libraries
+  std::int64_t peak_device_bytes = 0;     ///< of tensors on a GPU while writing; 0 on the CPU
 };
 
 /// A model opened for measuring, and the prompt that is its work: prose that ships with the program.
@@ -43,6 +44,9 @@ BenchModel open_for_bench(const BenchOptions& options, const std::string& dtype,
 
 /// Reads the prompt and writes once, and adds the round to `figures`.
 void measure_writing(const BenchModel& model, const BenchOptions& options, SpeedFigures& figures, const Job& job);
+
+/// Megabytes of the shipped prose that the tokenizer turns into ids a second, on one thread, each round.
+std::vector<double> measure_tokenizer(const Tokenizer& tokenizer, std::int64_t rounds);
 
 /// The medians of the rounds, and all of them.
 nlohmann::json speed_to_json(const SpeedFigures& figures);

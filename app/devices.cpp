@@ -145,4 +145,13 @@ std::int64_t device_memory_used(at::Device device) {
   return stats.reserved_bytes[0].current;
 }
 
+std::int64_t device_memory_peak(at::Device device) {
+  if (!device.is_cuda()) return 0;
+  return c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(device.index()).allocated_bytes[0].peak;
+}
+
+void reset_device_memory_peak(at::Device device) {
+  if (device.is_cuda()) c10::getDeviceAllocator(at::kCUDA)->resetPeakStats(device.index());
+}
+
 }  // namespace lathe

@@ -44,4 +44,8 @@ std::string describe(at::Device device);
 std::int64_t host_memory_used();
 std::int64_t device_memory_used(at::Device device);
 
+/// Most bytes that tensors have had on a GPU at one time since the last reset; 0 for the CPU.
+std::int64_t device_memory_peak(at::Device device);
+void reset_device_memory_peak(at::Device device);
+
 }  // namespace lathe
