@@ -2,20 +2,37 @@
 # the LibTorch was built with CUDA, and links CUDA into every target. Here the program links only torch_cpu and c10
 # and loads libtorch_cuda at run time, so that it starts at once and on machines without CUDA.
 #
-# LATHE_TORCH, CMAKE_PREFIX_PATH or the environment name a LibTorch: a folder that holds include/ and lib/.
-
-# A folder is accepted as it is (…/torch) or as the site-packages that holds it.
-find_path(LATHE_TORCH_INCLUDE ATen/core/Tensor.h
-          HINTS "${LATHE_TORCH}" "$ENV{LATHE_TORCH}" ${CMAKE_PREFIX_PATH}
-                "${lathe_cache}/torch-2.11.0/torch"
-          PATH_SUFFIXES include torch/include
+# A folder that holds include/ and lib/, or the site-packages with torch/ in it: LATHE_TORCH, else in the environment, in
+# CMAKE_PREFIX_PATH, or the one that ./lathe fetched.
+set(lathe_torch_places ${LATHE_TORCH})
+if(NOT lathe_torch_places)
+  set(lathe_torch_places $ENV{LATHE_TORCH})
+endif()
+if(NOT lathe_torch_places)
+  set(lathe_torch_places ${CMAKE_PREFIX_PATH} "${lathe_cache}/torch-2.11.0/torch")
+endif()
+find_path(LATHE_TORCH_INCLUDE ATen/core/Tensor.h HINTS ${lathe_torch_places} PATH_SUFFIXES include torch/include
           NO_DEFAULT_PATH NO_CACHE)  # a changed LATHE_TORCH counts at once
 if(NOT LATHE_TORCH_INCLUDE)
-  message(FATAL_ERROR "LibTorch not found; run ./lathe once, which fetches it, or pass -DLATHE_TORCH=<folder with "
-                      "include/ and lib/>, for example site-packages/torch of a PyTorch that pip installed")
+  message(FATAL_ERROR "LibTorch not found in ${lathe_torch_places}; run ./lathe once without LATHE_TORCH, which fetches "
+                      "it, or set LATHE_TORCH to a folder with include/ and lib/, for example site-packages/torch of a "
+                      "PyTorch that pip installed")
 endif()
 get_filename_component(lathe_torch_lib "${LATHE_TORCH_INCLUDE}/../lib" ABSOLUTE)
-message(STATUS "LibTorch: ${lathe_torch_lib}")
+
+# The place of the version changed; what is asked for is the oldest that has what we call.
+foreach(header torch/csrc/api/include/torch/version.h torch/version.h torch/headeronly/version.h)
+  if(EXISTS "${LATHE_TORCH_INCLUDE}/${header}")
+    file(STRINGS "${LATHE_TORCH_INCLUDE}/${header}" lines REGEX "define TORCH_VERSION_(MAJOR|MINOR) +[0-9]+")
+    string(REGEX REPLACE "[^0-9;]" "" numbers "${lines}")
+    list(JOIN numbers . lathe_torch_version)
+  endif()
+endforeach()
+if(lathe_torch_version VERSION_LESS 2.6)
+  message(FATAL_ERROR "LibTorch ${lathe_torch_version} in ${lathe_torch_lib} is too old; Lathe needs 2.6 or newer and is "
+                      "tested with 2.11: run ./lathe without LATHE_TORCH, which fetches that one")
+endif()
+message(STATUS "LibTorch ${lathe_torch_version}: ${lathe_torch_lib}")
 
 function(lathe_import_torch name)
   add_library(torch::${name} SHARED IMPORTED GLOBAL)
