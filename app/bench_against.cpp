@@ -20,7 +20,7 @@ namespace {
 
 std::filesystem::path python() {
   const char* chosen = std::getenv("LATHE_PYTHON");
-  const std::filesystem::path path = chosen != nullptr && *chosen != 0 ? chosen : cache_folder() / "python/bin/python";
+  const std::filesystem::path path = chosen != nullptr && *chosen != 0 ? chosen : LATHE_PYTHON;
   check(std::filesystem::exists(path), "[bench] there is no Python with transformers; run ./lathe test once, which ",
         "fetches one, or set LATHE_PYTHON to your own; looked at: ", path.string());
   return path;

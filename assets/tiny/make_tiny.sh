@@ -5,7 +5,8 @@ set -eu
 
 folder=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$folder/../.." && pwd)
-python=${LATHE_PYTHON:-${XDG_CACHE_HOME:-$HOME/.cache}/lathe/python/bin/python}
+version=$(readlink -f /usr/bin/python3)
+python=${LATHE_PYTHON:-${XDG_CACHE_HOME:-$HOME/.cache}/lathe/python-${version##*python}/bin/python}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
