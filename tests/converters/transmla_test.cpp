@@ -16,7 +16,7 @@
 #include "model/nn/forward.h"
 #include "model/nn/rope.h"
 #include "tests/converters/random_model.h"
-#include "tests/converters/run_reference.h"
+#include "tests/support/python.h"
 
 namespace lathe {
 namespace {
@@ -191,23 +191,23 @@ class TransMlaReference : public TransMlaStages, public ::testing::WithParamInte
     }
     const ModelConfig& config = model.config;
     const MlaPlan& plan = GetParam();
-    return test::run_reference("transmla_reference.py", {{"config",
-                                                          {{"heads", config.num_attention_heads},
-                                                           {"groups", config.num_key_value_heads},
-                                                           {"head_dim", config.head_dim},
-                                                           {"theta", config.rope_theta}}},
-                                                         {"plan",
-                                                          {{"rope_dim", plan.qk_rope_head_dim},
-                                                           {"rank", plan.kv_lora_rank},
-                                                           {"freqfold", plan.freqfold},
-                                                           {"balance", plan.balance_kv_ratio}}},
-                                                         {"weights", weights},
-                                                         {"x", to_json(x_BTD)}});
+    return run_python("converters/transmla_reference.py", {{"config",
+                                                            {{"heads", config.num_attention_heads},
+                                                             {"groups", config.num_key_value_heads},
+                                                             {"head_dim", config.head_dim},
+                                                             {"theta", config.rope_theta}}},
+                                                           {"plan",
+                                                            {{"rope_dim", plan.qk_rope_head_dim},
+                                                             {"rank", plan.kv_lora_rank},
+                                                             {"freqfold", plan.freqfold},
+                                                             {"balance", plan.balance_kv_ratio}}},
+                                                           {"weights", weights},
+                                                           {"x", to_json(x_BTD)}});
   }
 };
 
 TEST_P(TransMlaReference, AgreesInEveryStage) {
-  LATHE_NEEDS_PYTHON();
+  LATHE_NEEDS_PYTHON("numpy");
   ConversionPlan plan;
   plan.layers[0].attention = GetParam();
   plan.calibration.seq_len = 20;

@@ -10,7 +10,7 @@
 
 #include "model/data/error.h"
 #include "model/infer/random.h"
-#include "tests/infer/run_python.h"
+#include "tests/support/python.h"
 
 namespace lathe {
 namespace {
@@ -59,7 +59,7 @@ TEST(Random, IsUniformAndDependsOnTheWholeSeedAndDraw) {
 }
 
 TEST(Sampler, KeepsTheTokensAndProbabilitiesOfTransformersForRandomSettings) {
-  if (!test::has_python()) GTEST_SKIP() << "no Python with transformers at " << LATHE_PYTHON;
+  LATHE_NEEDS_PYTHON("transformers torch");
   std::mt19937 engine(11);
   const auto pick = [&](auto... values) {
     const std::array options{values...};
@@ -78,7 +78,7 @@ TEST(Sampler, KeepsTheTokensAndProbabilitiesOfTransformersForRandomSettings) {
     cases.push_back({{"logits", logits}, {"seen", seen}, {"settings", generate_settings_to_json(settings)}});
   }
 
-  const nlohmann::json expected = test::run_python("sampling_reference.py", cases);
+  const nlohmann::json expected = run_python("infer/sampling_reference.py", cases);
 
   for (std::size_t i = 0; i < cases.size(); ++i) {
     SCOPED_TRACE(cases[i]["settings"].dump());

@@ -41,7 +41,7 @@ TEST(Dequantize, EqualsTheCommittedValuesOfTheGgufPackage) {
 }
 
 TEST(Dequantize, EqualsTheGgufPackageOnThousandsOfRandomBlocksAndEveryHalf) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf numpy");
   const TempFolder folder;
   const PythonResult python = run_reference("blocks " + folder.path().string() + " 1234 3000");
   ASSERT_TRUE(python.ok) << python.output;

@@ -177,7 +177,7 @@ TEST_F(GgufCheckpoint, KeepsTheNameOfATensorThatItDoesNotKnow) {
 }
 
 TEST_F(GgufCheckpoint, HasTheValuesThatThePythonPackageStoredInHuggingFaceOrder) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf numpy");
   const PythonResult python = run_reference("tiny-gguf " + folder_.path().string());
   ASSERT_TRUE(python.ok) << python.output;
 
@@ -217,7 +217,7 @@ std::filesystem::path default_model() {
 }
 
 TEST(DefaultModel, EveryTensorEqualsThePythonPackages) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf numpy");
   const std::filesystem::path path = default_model();
   if (path.empty()) GTEST_SKIP() << "the default model was not fetched";
   const PythonResult python = run_reference("gguf-hashes '" + path.string() + "'");

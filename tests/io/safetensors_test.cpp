@@ -71,7 +71,7 @@ TEST(WriteSafetensors, EveryTensorIsAligned) {
 }
 
 TEST(WriteSafetensors, ThePythonPackageReadsTheSameBytes) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("safetensors numpy");
   const TempFolder folder;
   const auto path = folder.path() / "a.safetensors";
   std::vector<TensorSource> tensors = some_tensors();
@@ -91,7 +91,7 @@ TEST(WriteSafetensors, ThePythonPackageReadsTheSameBytes) {
 }
 
 TEST(ReadSafetensors, GivesTheBytesAndValuesThatPythonWrote) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("safetensors numpy torch");
   const TempFolder folder;
   const PythonResult python = run_reference("safetensors " + folder.path().string());
   ASSERT_TRUE(python.ok) << python.output;

@@ -124,34 +124,34 @@ void expect_equal_to_reference(const Tokenizer& tokenizer, const std::string& re
 }
 
 TEST(TokenizerLive, SmolLm2EqualsTheReferenceOnGeneratedTexts) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
   LATHE_NEEDS_DEFAULT_MODEL();
   expect_equal_to_reference(load_tokenizer(*default_model()), *default_model(), 20'000);
 }
 
 TEST(TokenizerLive, Llama3StyleEqualsTheReferenceOnGeneratedTexts) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
   expect_equal_to_reference(small_tokenizer("llama3_style"), golden_path("llama3_style.json"), 20'000);
 }
 
 TEST(TokenizerLive, Gpt2StyleEqualsTheReferenceOnGeneratedTexts) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
   expect_equal_to_reference(small_tokenizer("gpt2_style"), golden_path("gpt2_style.json"), 20'000);
 }
 
 TEST(TokenizerLive, MixedStyleEqualsTheReferenceOnGeneratedTexts) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
   expect_equal_to_reference(small_tokenizer("mixed_style"), golden_path("mixed_style.json"), 20'000);
 }
 
 TEST(TokenizerLive, TheTinyModelEqualsTheReferenceOnGeneratedTexts) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
   const std::filesystem::path tiny = std::filesystem::path(LATHE_SOURCE_DIR) / "assets/tiny";
   expect_equal_to_reference(load_tokenizer(tiny), tiny / "tokenizer.json", 2'000);
 }
 
 TEST(TokenizerLive, FilesWrittenForAGgufModelMeanTheSameToTheReference) {
-  LATHE_NEEDS_REFERENCE_PYTHON();
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
   LATHE_NEEDS_DEFAULT_MODEL();
   const Tokenizer tokenizer = load_tokenizer(*default_model());
   const TempFolder folder;

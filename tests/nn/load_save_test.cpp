@@ -96,7 +96,7 @@ TEST(Save, TiedHeadsAreStoredOnceAndStayTied) {
 }
 
 TEST(Save, TransformersOpensAnUnconvertedModelAndGivesTheSameLogits) {
-  if (const std::string why = why_no_reference(); !why.empty()) GTEST_SKIP() << why;
+  LATHE_NEEDS_REFERENCE();
   const TestFolder folder;
   ModelConfig config = tiny_config();
   config.attention_bias = true;

@@ -73,7 +73,7 @@ TEST_F(ParityOnAGpu, OutputsAndGradientsEqualTheCommittedReference) {
 }
 
 TEST(LiveParity, OutputsAndGradientsEqualTransformersOnNewWeights) {
-  if (const std::string why = why_no_reference(); !why.empty()) GTEST_SKIP() << why;
+  LATHE_NEEDS_REFERENCE();
   std::vector<ReferenceCall> calls;
   for (const char* name : kCases) calls.push_back({golden(name, ".json"), new_inputs(name)});
 

@@ -17,13 +17,6 @@ std::string quoted(const fs::path& path) { return "'" + path.string() + "'"; }
 
 }  // namespace
 
-std::string why_no_reference() {
-  static const int status = fs::exists(LATHE_PYTHON)
-                                ? run(std::string(LATHE_PYTHON) + " -c 'import transformers, torch, gguf' 2>/dev/null")
-                                : -1;
-  return status == 0 ? "" : "no Python with transformers at " LATHE_PYTHON;
-}
-
 TestFolder::TestFolder() {
   std::string pattern = (fs::temp_directory_path() / "lathe-nn-XXXXXX").string();
   check(mkdtemp(pattern.data()) != nullptr, "cannot make a folder like ", pattern);

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "tests/nn/tensor_file.h"
+#include "tests/support/python.h"
 
 namespace lathe {
 
-/// Why the reference cannot be run here, or an empty string: a test that needs it skips with this.
-std::string why_no_reference();
+/// Ends the test as skipped where the reference cannot be run.
+#define LATHE_NEEDS_REFERENCE() LATHE_NEEDS_PYTHON("transformers torch gguf safetensors")
 
 /// A new folder for the running test, removed with its content when this goes.
 class TestFolder {

@@ -53,7 +53,7 @@ TEST_F(SmolLm2, LogitsEqualTheCommittedOnes) {
 }
 
 TEST_F(SmolLm2, LogitsEqualThoseOfTransformers) {
-  if (const std::string why = why_no_reference(); !why.empty()) GTEST_SKIP() << why;
+  LATHE_NEEDS_REFERENCE();
 
   const TensorMap theirs = run_reference({{gguf_path(), {{"ids", golden_.at("ids")}}}}).front();
 
