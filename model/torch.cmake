@@ -20,7 +20,7 @@ if(NOT LATHE_TORCH_INCLUDE)
 endif()
 get_filename_component(lathe_torch_lib "${LATHE_TORCH_INCLUDE}/../lib" ABSOLUTE)
 
-# The place of the version changed; what is asked for is the oldest that has what we call.
+# The place of the version changed; what is asked for is the oldest that was tried.
 foreach(header torch/csrc/api/include/torch/version.h torch/version.h torch/headeronly/version.h)
   if(EXISTS "${LATHE_TORCH_INCLUDE}/${header}")
     file(STRINGS "${LATHE_TORCH_INCLUDE}/${header}" lines REGEX "define TORCH_VERSION_(MAJOR|MINOR) +[0-9]+")
@@ -28,9 +28,9 @@ foreach(header torch/csrc/api/include/torch/version.h torch/version.h torch/head
     list(JOIN numbers . lathe_torch_version)
   endif()
 endforeach()
-if(lathe_torch_version VERSION_LESS 2.6)
-  message(FATAL_ERROR "LibTorch ${lathe_torch_version} in ${lathe_torch_lib} is too old; Lathe needs 2.6 or newer and is "
-                      "tested with 2.11: run ./lathe without LATHE_TORCH, which fetches that one")
+if(lathe_torch_version VERSION_LESS 2.11)
+  message(FATAL_ERROR "LibTorch ${lathe_torch_version} in ${lathe_torch_lib} is too old; Lathe needs 2.11 or newer: run "
+                      "./lathe without LATHE_TORCH, which fetches that one")
 endif()
 message(STATUS "LibTorch ${lathe_torch_version}: ${lathe_torch_lib}")
 
