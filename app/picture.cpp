@@ -2,12 +2,25 @@
 
 #include <png.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
 #include "model/data/error.h"
 
 namespace lathe {
+namespace {
+
+/// While it lives, writing to a program that is gone is an error and not the end of this one.
+class IgnoreBrokenPipe {
+ public:
+  ~IgnoreBrokenPipe() { std::signal(SIGPIPE, before_); }
+
+ private:
+  void (*before_)(int) = std::signal(SIGPIPE, SIG_IGN);
+};
+
+}  // namespace
 
 std::string png_of(const Picture& picture) {
   std::vector<std::uint8_t> opaque = picture.rgba;
@@ -31,11 +44,12 @@ void copy_picture(const Picture& picture) {
   const char* program = wayland != nullptr ? "wl-copy --type image/png 2>/dev/null"
                                            : "xclip -selection clipboard -t image/png 2>/dev/null";
   const std::string png = png_of(picture);
+  const IgnoreBrokenPipe ignore;
   std::FILE* pipe = popen(program, "w");
   check(pipe != nullptr, "cannot start ", program);
-  std::fwrite(png.data(), 1, png.size(), pipe);
-  check(pclose(pipe) == 0, "the picture was not copied; install ", wayland != nullptr ? "wl-clipboard" : "xclip",
-        ", or save it as PNG");
+  const bool written = std::fwrite(png.data(), 1, png.size(), pipe) == png.size();
+  check(pclose(pipe) == 0 && written, "the picture was not copied; install ",
+        wayland != nullptr ? "wl-clipboard" : "xclip", ", or save it as PNG");
 }
 
 }  // namespace lathe
