@@ -83,10 +83,15 @@ at::Tensor next_probabilities(const Model& model, const std::vector<std::int32_t
   return at::softmax(forward(model, ids_tensor(model, ids))[0][-1], -1);
 }
 
-class GreedyWriting : public testing::TestWithParam<std::vector<TinyLayer>> {};
+struct Kinds {
+  const char* name;
+  std::vector<TinyLayer> layers;
+};
+
+class GreedyWriting : public testing::TestWithParam<Kinds> {};
 
 TEST_P(GreedyWriting, WithACacheTakesTheBestTokenOfAFullForwardAtEachStep) {
-  const Model model = test::tiny_model(GetParam(), /*seed=*/6);
+  const Model model = test::tiny_model(GetParam().layers, /*seed=*/6);
   for (const std::size_t length : {std::size_t{1}, std::size_t{37}, std::size_t{700}}) {
     SCOPED_TRACE(length);
     const std::string prompt = long_prompt(length);
@@ -102,12 +107,12 @@ TEST_P(GreedyWriting, WithACacheTakesTheBestTokenOfAFullForwardAtEachStep) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllLayerKinds, GreedyWriting,
-                         testing::Values(std::vector<TinyLayer>{{"gqa", "dense"}, {"gqa", "dense"}},
-                                         std::vector<TinyLayer>{{"mla", "dense"}, {"mla", "dense"}},
-                                         std::vector<TinyLayer>{{"gqa", "moe"}, {"gqa", "moe"}},
-                                         std::vector<TinyLayer>{
-                                             {"gqa", "dense"}, {"mla", "moe"}, {"gqa", "moe"}, {"mla", "dense"}}));
+INSTANTIATE_TEST_SUITE_P(
+    AllLayerKinds, GreedyWriting,
+    testing::Values(Kinds{"Gqa", {{"gqa", "dense"}, {"gqa", "dense"}}},
+                    Kinds{"Mla", {{"mla", "dense"}, {"mla", "dense"}}}, Kinds{"Moe", {{"gqa", "moe"}, {"gqa", "moe"}}},
+                    Kinds{"Mixed", {{"gqa", "dense"}, {"mla", "moe"}, {"gqa", "moe"}, {"mla", "dense"}}}),
+    [](const auto& kinds) { return std::string(kinds.param.name); });
 
 TEST(Generate, StreamsWholeCharactersOnly) {
   const Written written = write(chain_model(), asking("a", 50));
