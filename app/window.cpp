@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "model/data/error.h"
-
 namespace lathe {
 namespace {
 
@@ -26,8 +24,7 @@ std::string last_glfw_error() {
 }  // namespace
 
 Window::Window(const WindowOptions& options) {
-  check(glfwInit() == GLFW_TRUE, "no window can be opened: ", last_glfw_error(),
-        "; set DISPLAY, or use the commands that need no window (lathe --help)");
+  if (glfwInit() != GLFW_TRUE) throw NoDisplay("no display can be reached: " + last_glfw_error());
   glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
   glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
   glfwWindowHint(GLFW_OPENGL_PROFILE, GLFW_OPENGL_CORE_PROFILE);

@@ -4,11 +4,18 @@
 #include <vector>
 
 #include "app/picture.h"
+#include "model/data/error.h"
 #include "views/commands.h"
 
 struct GLFWwindow;
 
 namespace lathe {
+
+/// Thrown where no display can be reached: the program then goes on without a window.
+class NoDisplay : public Error {
+ public:
+  using Error::Error;
+};
 
 struct WindowOptions {
   std::string title = "Lathe";
@@ -20,7 +27,7 @@ struct WindowOptions {
 /// thread, but for wake().
 class Window {
  public:
-  /// Throws Error if there is no display or no OpenGL 3.3.
+  /// Throws NoDisplay, or Error if there is no OpenGL 3.3.
   explicit Window(const WindowOptions& options);
   ~Window();
   Window(const Window&) = delete;

@@ -7,6 +7,7 @@
 
 #include "app/assets.h"
 #include "app/cli/commands.h"
+#include "app/cli/interrupt.h"
 #include "app/devices.h"
 #include "app/frame_cost.h"
 #include "model/io/checkpoint.h"
@@ -22,13 +23,24 @@ void print_figures(const nlohmann::json& json) {
   }
 }
 
+/// Ctrl+C ends what the bench talks to as well: that it is gone is then no error of its own.
+nlohmann::json run_or_cancel(const BenchOptions& bench_options, const Job& job) {
+  try {
+    return run_bench(bench_options, job);
+  } catch (const Error&) {
+    if (interrupted()) throw Cancelled();
+    throw;
+  }
+}
+
 void bench(const BenchOptions& bench_options, const CliOptions& options) {
   load_gpu();
   if (options.threads > 0) at::set_num_threads(options.threads);
-  const Job job({}, [&options](const Progress& progress) {
+  const StopWhenInterrupted interrupt;
+  const Job job(interrupt.token(), [&options](const Progress& progress) {
     if (!options.quiet) std::fprintf(stderr, "%s\n", progress.stage.c_str());
   });
-  nlohmann::json figures = run_bench(bench_options, job);
+  nlohmann::json figures = run_or_cancel(bench_options, job);
   figures["frame"] =
       measure_frame_cost(config_from_json(open_checkpoint(model_path(bench_options.model)).config_json()));
   options.json ? print_json(figures) : print_figures(figures);

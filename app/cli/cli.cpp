@@ -80,6 +80,7 @@ int run_cli(int argc, char** argv) {
   app.set_version_flag("--version", code_version());
   add_common_options(app, options);
   add_commands(app, options);
+  app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) open_studio(options);

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "app/cli/commands.h"
 #include "app/studio.h"
@@ -17,15 +18,23 @@ bool has_display() {
   return is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
 }
 
+void run_tour_instead(const CliOptions& options, const char* why) {
+  std::fprintf(stderr, "There is no display (%s): running the tour instead.\n", why);
+  run_tour(options, kTourFolder);
+}
+
 void open_window(StudioOptions studio, const CliOptions& options) {
-  if (!has_display()) {
-    std::fprintf(stderr, "There is no display (DISPLAY and WAYLAND_DISPLAY are not set): running the tour instead.\n");
-    return run_tour(options, kTourFolder);
-  }
+  if (!has_display()) return run_tour_instead(options, "DISPLAY and WAYLAND_DISPLAY are not set");
   studio.device = options.device;
   studio.dtype = options.dtype;
   studio.threads = options.threads;
-  Studio(studio).run();
+  std::optional<Studio> window;
+  try {
+    window.emplace(studio);
+  } catch (const NoDisplay& error) {
+    return run_tour_instead(options, error.what());
+  }
+  window->run();
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -18,9 +19,15 @@ struct TokenizeArguments {
   bool no_special = false;
 };
 
-std::string read_bytes(const std::string& path) {
+std::ifstream open_text(const std::string& path) {
+  check(!std::filesystem::is_directory(path), "expected a file; got a folder: ", path);
   std::ifstream file(path, std::ios::binary);
   check(file.good(), "cannot read the file; check that it exists and may be read: ", path);
+  return file;
+}
+
+std::string read_bytes(const std::string& path) {
+  std::ifstream file = open_text(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -32,8 +39,7 @@ nlohmann::json tokenized(const Tokenizer& tokenizer, std::string_view text, bool
 }
 
 void tokenize_lines(const Tokenizer& tokenizer, const TokenizeArguments& arguments) {
-  std::ifstream file(arguments.lines);
-  check(file.good(), "cannot read the file; check that it exists and may be read: ", arguments.lines);
+  std::ifstream file = open_text(arguments.lines);
   std::int64_t number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;

@@ -58,10 +58,11 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
       ->check(readable_by(train_precision_from_name))
       ->capture_default_str();
   command.add_option("--teacher", arguments.train.teacher, "A model to stay close to (with --kl-weight)");
+  auto* run_folder = command.add_option("--run-folder", settings.run_folder, "Where states and curves are kept");
   command.add_option("--stop-at", arguments.train.stop_at, "Save the state after this step and end")
-      ->check(CLI::NonNegativeNumber);
-  command.add_flag("--resume", arguments.train.resume, "Go on from the state in --run-folder");
-  command.add_option("--run-folder", settings.run_folder, "Where states and curves are kept");
+      ->check(CLI::NonNegativeNumber)
+      ->needs(run_folder);
+  command.add_flag("--resume", arguments.train.resume, "Go on from the state in --run-folder")->needs(run_folder);
   command.add_option("--save-every", settings.save_every, "Steps between saved states")->capture_default_str();
   command.add_option("--eval-every", settings.eval_every, "Steps between held-out losses")->capture_default_str();
   command.add_flag("--init", arguments.init, "MODEL holds config.json and a tokenizer only: start from random weights");
