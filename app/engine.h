@@ -28,6 +28,9 @@ class Engine {
   /// Runs the command to its end. Throws Error if it cannot be done and Cancelled if the job was stopped; in both cases
   /// the model is as it was before.
   virtual void run(const Command& command, const Job& job, const Outbox& outbox) = 0;
+
+  /// What the process and the device hold now; asked about once a second while a job runs.
+  virtual MemoryUse memory_use() const { return {}; }
 };
 
 }  // namespace lathe

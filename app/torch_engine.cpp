@@ -15,6 +15,7 @@
 #include "app/jobs/pictures.h"
 #include "app/jobs/save.h"
 #include "app/jobs/train.h"
+#include "model/infer/generate.h"
 
 namespace lathe {
 namespace {
@@ -34,19 +35,21 @@ class TorchEngine final : public Engine {
     } catch (const c10::Error& error) {
       throw Error(error.what_without_backtrace());  // the backtrace says nothing to a user
     }
-    if (!opened_) return;
-    outbox.event({.job = 0, .what = MemoryUse{host_memory_used(), device_memory_used(opened_->model().device())}});
+  }
+
+  MemoryUse memory_use() const override {
+    return {host_memory_used(), opened_ ? device_memory_used(opened_->model().device()) : 0};
   }
 
  private:
   void run(const OpenModel& open, const Job& job, const Outbox& outbox) {
+    const auto start = std::chrono::steady_clock::now();
     OpenedModel opened = open_model(open, job);
     opened_.emplace(std::move(opened));
-    pictures_ = {};
-    changed(outbox);
-    if (const auto& receipt = opened_->history.current().receipt) {
-      outbox.event({.job = 0, .what = Converted{*receipt}});
-    }
+    pictures_.look_at({});
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    outbox.event({.job = 0, .what = LogLine{LogLevel::Info, opening_of(*opened_, seconds.count())}});
+    changed(job, outbox);
   }
 
   void run(const Convert& convert, const Job& job, const Outbox& outbox) {
@@ -54,31 +57,34 @@ class TorchEngine final : public Engine {
     const Receipt receipt = revision.receipt.value();
     opened_->history.add(title_of({.job = 0, .what = convert}), std::move(revision));
     outbox.event({.job = 0, .what = Converted{receipt}});
-    changed(outbox);
+    changed(job, outbox);
   }
 
-  void run(const Undo&, const Job&, const Outbox& outbox) {
+  void run(const Undo&, const Job& job, const Outbox& outbox) {
     check(opened().history.can_undo(), "there is nothing to undo: the model is as it was opened");
     opened_->history.undo();
-    changed(outbox);
+    changed(job, outbox);
   }
 
-  void run(const Redo&, const Job&, const Outbox& outbox) {
+  void run(const Redo&, const Job& job, const Outbox& outbox) {
     check(opened().history.can_redo(), "there is nothing to redo");
     opened_->history.redo();
-    changed(outbox);
+    changed(job, outbox);
   }
 
   void run(const Train& train, const Job& job, const Outbox& outbox) {
     Revision revision = train_opened_model(opened(), train, {job, outbox, pictures_});
     opened_->history.add(title_of({.job = 0, .what = train}), std::move(revision));
-    changed(outbox);
+    changed(job, outbox);
   }
 
   void run(const Generate& generate, const Job& job, const Outbox& outbox) {
     const Generated generated = generate_with(opened(), generate, job, outbox);
-    pictures_.set_text(generate.settings.prompt + generated.text);
-    redraw(outbox);
+    if (generate.original) return;  // pictures are of the model as it is now
+    std::vector<std::int32_t> ids = prompt_ids(opened_->tokenizer, generate.settings);
+    ids.insert(ids.end(), generated.ids.begin(), generated.ids.end());
+    pictures_.look_at(std::move(ids));
+    redraw(job, outbox);
   }
 
   void run(const Evaluate& evaluate, const Job& job, const Outbox& outbox) {
@@ -103,13 +109,19 @@ class TorchEngine final : public Engine {
     return *opened_;
   }
 
-  void changed(const Outbox& outbox) {
-    outbox.event({.job = 0, .what = ModelChanged{info_of(*opened_)}});
-    redraw(outbox);
+  void changed(const Job& job, const Outbox& outbox) {
+    outbox.event({.job = 0, .what = ModelChanged{info_of(*opened_), opened_->history.current().receipt}});
+    redraw(job, outbox);
   }
 
-  /// A default Job: what was asked for is done, so a late cancel must not call it cancelled.
-  void redraw(const Outbox& outbox) { pictures_.draw(opened_->model(), opened_->tokenizer, outbox, Job()); }
+  /// What was asked for is done: pictures that are cancelled or fail must not call it cancelled or failed.
+  void redraw(const Job& job, const Outbox& outbox) {
+    try {
+      pictures_.draw_or_warn(opened_->model(), opened_->tokenizer, outbox, job);
+    } catch (const Cancelled&) {
+      return;
+    }
+  }
 
   std::optional<OpenedModel> opened_;
   Pictures pictures_;

@@ -1,11 +1,14 @@
 #include "app/worker.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace lathe {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr auto kBetweenSamples = std::chrono::seconds(1);  // of memory
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -38,6 +41,18 @@ class ProgressGate {
   Clock::time_point last_;
 };
 
+/// Stands in for an engine that could not be made: every job says why.
+class NoEngine : public Engine {
+ public:
+  explicit NoEngine(std::string why) : why_(std::move(why)) {}
+  void run(const Command&, const Job&, const Outbox&) override { throw Error("the engine did not start: " + why_); }
+
+ private:
+  std::string why_;
+};
+
+constexpr auto is_drawing = [](const auto& queued) { return std::holds_alternative<SetWatches>(queued.command.what); };
+
 }  // namespace
 
 Worker::Worker(std::function<std::unique_ptr<Engine>()> make_engine, std::function<void()> wake)
@@ -48,7 +63,8 @@ Worker::~Worker() {
   thread_.request_stop();
   {
     std::lock_guard lock(mutex_);
-    for (auto& [job, stop] : stops_) stop.request_stop();
+    queue_.clear();
+    if (running_) running_->stop.request_stop();
   }
   events_.close();
 }
@@ -59,20 +75,21 @@ void Worker::post(Command command) {
     std::lock_guard lock(mutex_);
     if (const auto* set = std::get_if<SetWatches>(&command.what)) {
       watches_ = set->watches;
-      // Only the newest matters: a queued one would draw what nobody looks at any more.
-      std::erase_if(queue_,
-                    [](const Queued& queued) { return std::holds_alternative<SetWatches>(queued.command.what); });
+      // Only the newest matters: an older one would draw what nobody looks at any more.
+      std::erase_if(queue_, is_drawing);
     }
-    Queued queued{std::move(command), {}};
-    stops_[queued.command.job] = queued.stop;
-    queue_.push_back(std::move(queued));
+    if (running_ && is_drawing(*running_)) running_->stop.request_stop();
+    queue_.push_back({std::move(command), {}});
   }
   queue_filled_.notify_one();
 }
 
 void Worker::cancel(JobId job) {
   std::lock_guard lock(mutex_);
-  if (const auto found = stops_.find(job); found != stops_.end()) found->second.request_stop();
+  if (running_ && running_->command.job == job) running_->stop.request_stop();
+  for (Queued& queued : queue_) {
+    if (queued.command.job == job) queued.stop.request_stop();
+  }
 }
 
 std::vector<Snapshot> Worker::pictures() {
@@ -91,31 +108,50 @@ void Worker::run(std::stop_token stop, const std::function<std::unique_ptr<Engin
     engine = make_engine();
   } catch (const std::exception& error) {
     send({.job = 0, .what = LogLine{LogLevel::Error, error.what()}});
-    events_.close();
-    return;
+    engine = std::make_unique<NoEngine>(error.what());
   }
-  Queued queued;
-  while (next(stop, queued)) {
-    run_job(*engine, queued);
+  while (next(stop)) {
+    run_job(*engine, *running_);
     std::lock_guard lock(mutex_);
-    stops_.erase(queued.command.job);
+    running_.reset();
   }
 }
 
-bool Worker::next(std::stop_token stop, Queued& taken) {
+bool Worker::next(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   if (!queue_filled_.wait(lock, stop, [this] { return !queue_.empty(); })) return false;
-  taken = std::move(queue_.front());
-  queue_.pop_front();
+  auto first = std::ranges::find_if_not(queue_, is_drawing);
+  if (first == queue_.end()) first = queue_.begin();
+  running_ = std::move(*first);
+  queue_.erase(first);
   return !stop.stop_requested();
 }
 
 void Worker::run_job(Engine& engine, const Queued& queued) {
+  // Drawing what the window shows is no job of the user's: only its failure is worth a line.
+  const bool quiet = is_drawing(queued);
+  const JobId id = queued.command.job;
+  if (!quiet) send({.job = id, .what = JobStarted{title_of(queued.command)}});
+  JobEnded ended = run_engine(engine, queued);
+  if (quiet && ended.outcome == JobOutcome::Cancelled && waits_again(queued)) return;
+  if (quiet && ended.outcome == JobOutcome::Failed) {
+    send({.job = 0, .what = LogLine{LogLevel::Warning, ended.message}});
+  }
+  send({.job = id, .what = std::move(ended)});
+}
+
+JobEnded Worker::run_engine(Engine& engine, const Queued& queued) {
   const JobId id = queued.command.job;
   const auto start = Clock::now();
   ProgressGate gate;
+  auto next_sample = start + kBetweenSamples;
+  const auto sample_memory = [&] {
+    next_sample = Clock::now() + kBetweenSamples;
+    if (const MemoryUse memory = engine.memory_use(); memory.host_bytes > 0) send({.job = id, .what = memory});
+  };
   const Job job(queued.stop.get_token(), [&](const Progress& progress) {
     if (gate.open(progress)) send({.job = id, .what = JobProgress{progress, seconds_since(start)}});
+    if (Clock::now() >= next_sample) sample_memory();
   });
   const Outbox outbox{.event =
                           [&](Event event) {
@@ -124,14 +160,11 @@ void Worker::run_job(Engine& engine, const Queued& queued) {
                           },
                       .picture = [this](Snapshot picture) { publish(std::move(picture)); },
                       .watches = [this] { return watches(); }};
-
-  // Drawing what the window shows is no job of the user's: only its failure is worth a line.
-  const bool quiet = std::holds_alternative<SetWatches>(queued.command.what);
-  if (!quiet) send({.job = id, .what = JobStarted{title_of(queued.command)}});
   JobEnded ended;
   try {
     job.check();
     engine.run(queued.command, job, outbox);
+    sample_memory();
   } catch (const Cancelled&) {
     ended.outcome = JobOutcome::Cancelled;
   } catch (const std::exception& error) {
@@ -139,10 +172,14 @@ void Worker::run_job(Engine& engine, const Queued& queued) {
     ended.message = error.what();
   }
   ended.seconds = seconds_since(start);
-  if (quiet && ended.outcome == JobOutcome::Failed) {
-    send({.job = 0, .what = LogLine{LogLevel::Warning, ended.message}});
-  }
-  send({.job = id, .what = std::move(ended)});
+  return ended;
+}
+
+bool Worker::waits_again(const Queued& queued) {
+  std::lock_guard lock(mutex_);
+  if (std::ranges::any_of(queue_, is_drawing)) return false;
+  queue_.push_back({queued.command, {}});
+  return true;
 }
 
 void Worker::send(Event event) {

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -26,7 +26,8 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Queues a command. CancelJob and SetWatches take effect at once, also on the job that runs.
+  /// Queues a command. CancelJob and SetWatches take effect at once, also on the job that runs. Drawing what is watched
+  /// makes way for jobs and goes on after them.
   void post(Command command);
 
   /// All events since the last call, in order.
@@ -46,7 +47,11 @@ class Worker {
 
   void run(std::stop_token stop, const std::function<std::unique_ptr<Engine>()>& make_engine);
   void run_job(Engine& engine, const Queued& queued);
-  bool next(std::stop_token stop, Queued& taken);
+  JobEnded run_engine(Engine& engine, const Queued& queued);
+  /// Takes the next command, and knows it as the one that runs. False when the worker is to end.
+  bool next(std::stop_token stop);
+  /// True if the drawing that just ended was stopped for a job and waits again.
+  bool waits_again(const Queued& queued);
   void send(Event event);
   void publish(Snapshot picture);
   void cancel(JobId job);
@@ -58,7 +63,7 @@ class Worker {
   mutable std::mutex mutex_;
   std::condition_variable_any queue_filled_;
   std::deque<Queued> queue_;
-  std::map<JobId, std::stop_source> stops_;  ///< of jobs queued or running
+  std::optional<Queued> running_;
   std::vector<Watch> watches_;
   std::vector<Snapshot> pictures_;
 

@@ -55,7 +55,7 @@ void GenerateView::draw_prompt(const Session& session, UiState& ui, Commands& co
   ImGui::SameLine();
   ImGui::BeginGroup();
   const JobView* job = find_job(session, ui.generate_job);
-  if (job != nullptr && job->running) {
+  if (job != nullptr && !job->has_ended()) {
     if (ImGui::Button("Stop", {buttons, px(32)})) commands.cancel(job->id);
   } else {
     ImGui::BeginDisabled(!write->enabled(context));

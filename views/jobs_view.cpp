@@ -8,12 +8,12 @@ namespace lathe {
 namespace {
 
 float fraction_of(const JobView& job) {
-  if (!job.running) return job.outcome == JobOutcome::Done ? 1.0F : 0.0F;
+  if (job.has_ended()) return job.outcome == JobOutcome::Done ? 1.0F : 0.0F;
   return job.progress.total > 0 ? static_cast<float>(job.progress.done) / static_cast<float>(job.progress.total) : 0.0F;
 }
 
 const ImVec4& tint_of(const JobView& job) {
-  if (job.running) return colors().accent;
+  if (!job.has_ended()) return colors().accent;
   if (job.outcome == JobOutcome::Done) return colors().good;
   return job.outcome == JobOutcome::Failed ? colors().error : colors().faint;
 }
@@ -23,7 +23,8 @@ ShortText amount(std::int64_t value, const std::string& unit) {
 }
 
 ShortText state_of(const JobView& job) {
-  if (!job.running) {
+  if (job.waiting) return format("%s", "waits");
+  if (job.has_ended()) {
     const char* ends[] = {"done in", "cancelled after", "failed after"};
     return format("%s %s", ends[static_cast<int>(job.outcome)], format_seconds(job.seconds).c_str());
   }
@@ -66,7 +67,7 @@ void draw_job(const JobView& job, Commands& commands) {
   ImGui::PopStyleColor();
   ImGui::TableNextColumn();
   ImGui::PushID(static_cast<int>(job.id));
-  if (job.running && ImGui::SmallButton("Cancel")) commands.cancel(job.id);
+  if (!job.has_ended() && ImGui::SmallButton("Cancel")) commands.cancel(job.id);
   ImGui::PopID();
 }
 

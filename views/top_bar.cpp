@@ -68,6 +68,26 @@ void draw_plan(const UiState& ui, const ModelInfo& model) {
              .c_str());
 }
 
+/// The loss after healing, beside the original's on the same text where that is known.
+void draw_healing(const Receipt& receipt, const Healing& healing) {
+  const ShortText converted = format("%+.3f", receipt.nll_after - receipt.nll_before);
+  if (!healing.nll_original) {
+    figure("Loss after healing", format("%.3f measured", healing.nll).c_str(), colors().text,
+           format("Nats per token on held-out text of the training, after %lld steps. The original was not in memory; "
+                  "the conversion alone cost %s on its own held-out text.",
+                  static_cast<long long>(healing.steps), converted.c_str())
+               .c_str());
+    return;
+  }
+  const double loss = healing.nll - *healing.nll_original;
+  figure("\u0394loss after healing", format("%+.3f measured", loss).c_str(),
+         loss > 0.05 ? colors().warning : colors().text,
+         format("Measured on held-out text of the training: %.4f original, %.4f after %lld steps, nats per token. The "
+                "conversion alone cost %s on its own held-out text.",
+                *healing.nll_original, healing.nll, static_cast<long long>(healing.steps), converted.c_str())
+             .c_str());
+}
+
 /// What the last conversion did, from its receipt.
 void draw_receipt(const Receipt& receipt) {
   figure("Converted",
@@ -82,6 +102,7 @@ void draw_receipt(const Receipt& receipt) {
          "Exact, against the model before the conversion");
   figure("KV cache", change(receipt.sizes_before.kv_values_per_token, receipt.sizes_after.kv_values_per_token).c_str(),
          colors().good, "Exact, cached numbers per token against the model before the conversion");
+  if (receipt.healing) return draw_healing(receipt, *receipt.healing);
   const double loss = receipt.nll_after - receipt.nll_before;
   figure("\u0394loss", format("%+.3f measured", loss).c_str(), loss > 0.05 ? colors().warning : colors().text,
          format("Measured on %lld held-out tokens: %.4f before, %.4f after, nats per token",

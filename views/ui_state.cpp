@@ -37,7 +37,7 @@ void remember(std::vector<std::string>& recent, const std::string& path) {
 
 bool finished(const Session& session, JobId& job) {
   const JobView* view = find_job(session, job);
-  if (view == nullptr || view->running) return false;
+  if (view == nullptr || !view->has_ended()) return false;
   const bool done = view->outcome == JobOutcome::Done;
   job = 0;
   return done;
@@ -163,7 +163,7 @@ const JobView* find_job(const Session& session, JobId id) {
 bool is_pending(const Session& session, JobId id) {
   if (id == 0) return false;
   const JobView* job = find_job(session, id);
-  return job == nullptr || job->running;
+  return job == nullptr || !job->has_ended();
 }
 
 }  // namespace lathe

@@ -29,13 +29,6 @@ std::string format_of(const Checkpoint& checkpoint) {
   return format;
 }
 
-/// The receipt of a model that was converted and saved.
-std::optional<Receipt> receipt_beside(const Checkpoint& checkpoint) {
-  const std::filesystem::path path = checkpoint.folder() / "receipt.json";
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  return receipt_from_json(read_json_file(path));
-}
-
 /// A model that has not learned anything: config.json and tokenizer of a folder, weights drawn from the seed.
 OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed, const LoadOptions& options) {
   Model model =
@@ -52,6 +45,12 @@ OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed,
 }
 
 }  // namespace
+
+std::optional<Receipt> receipt_beside(const Checkpoint& checkpoint) {
+  const std::filesystem::path path = checkpoint.folder() / "receipt.json";
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  return receipt_from_json(read_json_file(path));
+}
 
 OpenedModel open_model(const OpenModel& open, const Job& job) {
   const std::filesystem::path path = model_path(open.path);

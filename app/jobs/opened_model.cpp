@@ -1,9 +1,23 @@
 #include "app/jobs/opened_model.h"
 
+#include <array>
+#include <cstdio>
+
 #include "app/devices.h"
 #include "model/nn/names.h"
 
 namespace lathe {
+
+std::string opening_of(const OpenedModel& opened, double seconds) {
+  const ModelInfo info = info_of(opened);
+  std::array<char, 64> figures{};
+  std::snprintf(figures.data(), figures.size(), "%.1f MB as %s", static_cast<double>(info.weight_bytes) / 1e6,
+                info.dtype.c_str());
+  std::string line = text("Opened ", opened.name, ": ", opened.format, ", ", model_tensors(opened.model()).size(),
+                          " tensors, ", figures.data(), " on ", info.device);
+  std::snprintf(figures.data(), figures.size(), " in %.2f s", seconds);
+  return line + figures.data();
+}
 
 ModelInfo info_of(const OpenedModel& opened) {
   const Model& model = opened.model();

@@ -1,6 +1,7 @@
 #include "app/jobs/pictures.h"
 
 #include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kMaxTokens = 4096;
 constexpr std::size_t kSampleBytes = 4096;
+constexpr auto kAfterFailure = std::chrono::seconds(10);  // what failed once most likely fails again
 
 /// What to look at before anything was written: the opening of the text that ships with the program.
 const std::string& sample_text() {
@@ -52,8 +54,10 @@ LiveLatent live_latent(const Model& model, std::span<const std::int32_t> ids, st
 }  // namespace
 
 std::vector<std::int32_t> Pictures::ids_of(const Watch& watch, const Model& model, const Tokenizer& tokenizer) const {
-  const std::string& text = !watch.prompt.empty() ? watch.prompt : text_.empty() ? sample_text() : text_;
-  auto ids = tokenizer.encode(text);
+  std::vector<std::int32_t> ids = ids_;
+  if (!watch.prompt.empty() || ids.empty()) {
+    ids = tokenizer.encode(watch.prompt.empty() ? sample_text() : watch.prompt);
+  }
   const auto limit = static_cast<std::size_t>(std::min(kMaxTokens, model.config.max_position_embeddings));
   ids.resize(std::min(ids.size(), limit));
   return ids;
@@ -85,11 +89,28 @@ void Pictures::draw(const Model& model, const Tokenizer& tokenizer, const Outbox
   }
 }
 
+bool Pictures::draw_or_warn(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job) {
+  std::string why;
+  try {
+    draw(model, tokenizer, outbox, job);
+    return true;
+  } catch (const Cancelled&) {
+    throw;
+  } catch (const c10::Error& error) {
+    why = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  outbox.event({.job = 0, .what = LogLine{LogLevel::Warning, "What is shown could not be drawn: " + why}});
+  return false;
+}
+
 void Pictures::draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job) {
   const auto start = Clock::now();
   if (start < next_ || outbox.watches().empty()) return;
-  draw(model, tokenizer, outbox, job);
+  const bool drawn = draw_or_warn(model, tokenizer, outbox, job);
   next_ = Clock::now() + 9 * (Clock::now() - start);
+  if (!drawn) next_ = std::max(next_, start + kAfterFailure);
 }
 
 }  // namespace lathe

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,15 +13,18 @@ namespace lathe {
 /// Makes the pictures that the window shows right now, and no others.
 class Pictures {
  public:
-  /// The text to look at where a watch names none.
-  void set_text(std::string text) { text_ = std::move(text); }
+  /// The tokens to look at where a watch names no text; none: the opening of the text that ships.
+  void look_at(std::vector<std::int32_t> ids) { ids_ = std::move(ids); }
 
   /// Draws every watched picture of `model` as it is now. A watch that does not fit the model (a layer that is no MoE)
   /// draws nothing. Throws Cancelled.
   void draw(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
-  /// The same of the model that `make_model` gives, but rarely enough that it takes at most a tenth of the time, and
-  /// not at all if nothing is watched: for use at every step of a long job.
+  /// The same; what cannot be drawn becomes a warning. False then. Throws Cancelled.
+  bool draw_or_warn(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
+
+  /// The same, but rarely enough that it takes at most a tenth of the time, and not at all if nothing is watched: for use
+  /// at every step of a long job.
   void draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
  private:
@@ -30,7 +32,7 @@ class Pictures {
 
   std::vector<std::int32_t> ids_of(const Watch& watch, const Model& model, const Tokenizer& tokenizer) const;
 
-  std::string text_;
+  std::vector<std::int32_t> ids_;
   std::int64_t version_ = 0;
   Clock::time_point next_{};
 };

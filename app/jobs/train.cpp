@@ -1,7 +1,6 @@
 #include "app/jobs/train.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -22,8 +21,6 @@ namespace lathe {
 namespace {
 
 constexpr std::int64_t kHeldOutWindows = 16;
-
-using Clock = std::chrono::steady_clock;
 
 /// Where a run keeps what it needs to go on. An empty folder keeps nothing.
 class RunFolder {
@@ -58,6 +55,16 @@ bool is_converted(const ModelConfig& config) {
   });
 }
 
+/// Throws Error if an id means another token to the teacher: its probabilities would be of other words.
+void check_same_tokens(const Tokenizer& ours, const Tokenizer& theirs, const std::string& teacher) {
+  const std::int64_t shared = std::min(ours.vocab_size(), theirs.vocab_size());
+  std::int64_t id = 0;
+  while (id < shared && ours.token(static_cast<std::int32_t>(id)) == theirs.token(static_cast<std::int32_t>(id))) ++id;
+  check(id == ours.vocab_size() && id == theirs.vocab_size(), "the teacher has another tokenizer: its ",
+        theirs.vocab_size(), " tokens differ from this model's ", ours.vocab_size(), " from token ", id,
+        " on; name a teacher with the same tokenizer; teacher: ", teacher);
+}
+
 class TrainJob {
  public:
   TrainJob(const OpenedModel& opened, const Train& train, const TrainWatchers& watchers)
@@ -68,12 +75,24 @@ class TrainJob {
     Trainer trainer(input());
     if (train_.resume) resume(trainer);
     measure(opened_.model(), trainer.steps_done());
+    const std::int64_t first = trainer.steps_done();
     const std::int64_t last = train_.stop_at > 0 ? train_.stop_at : train_.settings.steps;
     while (trainer.steps_done() < last && !trainer.is_done()) step(trainer);
     folder_.save(trainer, train_.settings);
     Model result = trainer.result();
     measure(result, trainer.steps_done());
+    steps_done_ = trainer.steps_done() - first;
     return result;
+  }
+
+  /// The receipt of the model that was trained, and what run() did to it since.
+  std::optional<Receipt> receipt() const {
+    std::optional<Receipt> receipt = opened_.history.current().receipt;
+    if (!receipt) return receipt;
+    const std::int64_t earlier = receipt->healing ? receipt->healing->steps : 0;
+    receipt->healing = Healing{.steps = earlier + steps_done_, .nll = nll_, .nll_original = std::nullopt};
+    if (!is_converted(opened_.original().config)) receipt->healing->nll_original = original_nll_;
+    return receipt;
   }
 
  private:
@@ -91,7 +110,9 @@ class TrainJob {
     if (!train_.teacher.empty()) {
       const Model& model = opened_.model();
       const OpenModel open{.path = train_.teacher, .device = model.device().str(), .dtype = dtype_name(model.dtype())};
-      teacher = std::make_shared<const Model>(open_model(open, watchers_.job).model());
+      const OpenedModel other = open_model(open, watchers_.job);
+      check_same_tokens(opened_.tokenizer, other.tokenizer, train_.teacher);
+      teacher = std::make_shared<const Model>(other.model());
     } else if (train_.settings.kl_weight > 0) {
       check(opened_.history.can_undo() || !is_converted(opened_.model().config),
             "this model was opened as it had been converted, so that its original is not in memory, and staying close "
@@ -123,22 +144,14 @@ class TrainJob {
     if (due(settings.save_every)) folder_.save(trainer, settings);
     if (due(settings.eval_every)) measure(trainer.result(), done.step);
     watchers_.pictures.draw_sparingly(trainer.current(), opened_.tokenizer, watchers_.outbox, watchers_.job);
-    report_memory();
   }
 
   /// The held-out loss now, beside the original's on the same windows.
   void measure(const Model& model, std::int64_t step) {
     const EvaluateOptions options{.window = train_.settings.seq_len, .windows = kHeldOutWindows};
     if (!original_nll_) original_nll_ = evaluate(opened_.original(), held_out_, options, watchers_.job).nll;
-    const double nll = evaluate(model, held_out_, options, watchers_.job).nll;
-    watchers_.outbox.event({.job = 0, .what = HeldOut{.step = step, .nll = nll, .original = *original_nll_}});
-  }
-
-  void report_memory() {
-    if (Clock::now() < next_report_) return;
-    next_report_ = Clock::now() + std::chrono::seconds(1);
-    watchers_.outbox.event(
-        {.job = 0, .what = MemoryUse{host_memory_used(), device_memory_used(opened_.model().device())}});
+    nll_ = evaluate(model, held_out_, options, watchers_.job).nll;
+    watchers_.outbox.event({.job = 0, .what = HeldOut{.step = step, .nll = nll_, .original = *original_nll_}});
   }
 
   const OpenedModel& opened_;
@@ -148,14 +161,16 @@ class TrainJob {
   at::Tensor fit_ids_N_;
   std::vector<std::int32_t> held_out_;
   std::optional<double> original_nll_;
-  Clock::time_point next_report_{};
+  std::int64_t steps_done_ = 0;  ///< by this job
+  double nll_ = 0.0;             ///< measured last
 };
 
 }  // namespace
 
 Revision train_opened_model(const OpenedModel& opened, const Train& train, const TrainWatchers& watchers) {
-  Revision revision{
-      .model = TrainJob(opened, train, watchers).run(), .sha256 = {}, .receipt = opened.history.current().receipt};
+  TrainJob job(opened, train, watchers);
+  Revision revision{.model = job.run(), .sha256 = {}, .receipt = {}};
+  revision.receipt = job.receipt();
   revision.sha256 = model_sha256(revision.model);
   return revision;
 }

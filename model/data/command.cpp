@@ -30,6 +30,10 @@ struct Title {
 
 }  // namespace
 
+bool is_job(const Command& command) {
+  return !std::holds_alternative<SetWatches>(command.what) && !std::holds_alternative<CancelJob>(command.what);
+}
+
 std::string title_of(const Command& command) { return std::visit(Title{}, command.what); }
 
 }  // namespace lathe

@@ -64,6 +64,9 @@ struct Command {
   std::variant<OpenModel, Convert, Undo, Redo, Train, Generate, Evaluate, SaveModel, SetWatches, CancelJob> what;
 };
 
+/// True for what is listed as a job: all but CancelJob and SetWatches.
+bool is_job(const Command& command);
+
 /// A short name for lists and logs: "Open SmolLM2-135M", "Convert 9 MLA, 4 MoE", "Train 60 steps".
 std::string title_of(const Command& command);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -46,6 +47,7 @@ struct JobEnded {
 /// After opening, converting, undo, redo, training.
 struct ModelChanged {
   ModelInfo info;
+  std::optional<Receipt> receipt = std::nullopt;  ///< of the conversion that this state of the model comes from
 };
 /// While a conversion runs: the layer is done, and `config` is the model so far.
 struct LayerConverted {

@@ -41,6 +41,21 @@ LatentSpectrum spectrum_from_json(JsonObject json, std::int64_t layer) {
   return spectrum;
 }
 
+nlohmann::json healing_to_json(const Healing& healing) {
+  nlohmann::json json{{"steps", healing.steps}, {"nll", healing.nll}};
+  if (healing.nll_original) json["nll_original"] = *healing.nll_original;
+  return json;
+}
+
+Healing healing_from_json(JsonObject json) {
+  Healing healing;
+  healing.steps = json.integer("steps");
+  healing.nll = json.number("nll");
+  if (json.has("nll_original")) healing.nll_original = json.number("nll_original");
+  json.refuse_unknown_keys();
+  return healing;
+}
+
 LayerReceipt layer_receipt_from_json(JsonObject json) {
   LayerReceipt layer;
   layer.layer = json.integer("layer");
@@ -85,21 +100,23 @@ nlohmann::json layer_receipt_to_json(const LayerReceipt& layer) {
 nlohmann::json receipt_to_json(const Receipt& receipt) {
   nlohmann::json layers = nlohmann::json::array();
   for (const LayerReceipt& layer : receipt.layers) layers.push_back(layer_receipt_to_json(layer));
-  return {{"plan", plan_to_json(receipt.plan)},
-          {"layers", layers},
-          {"nll_before", receipt.nll_before},
-          {"nll_after", receipt.nll_after},
-          {"eval_tokens", receipt.eval_tokens},
-          {"sizes_before", sizes_to_json(receipt.sizes_before)},
-          {"sizes_after", sizes_to_json(receipt.sizes_after)},
-          {"seconds", receipt.seconds},
-          {"seed", receipt.seed},
-          {"calibration_sha256", receipt.calibration_sha256},
-          {"calibration_tokens", receipt.calibration_tokens},
-          {"model_sha256", receipt.model_sha256},
-          {"device", receipt.device},
-          {"dtype", receipt.dtype},
-          {"code_version", receipt.code_version}};
+  nlohmann::json json{{"plan", plan_to_json(receipt.plan)},
+                      {"layers", layers},
+                      {"nll_before", receipt.nll_before},
+                      {"nll_after", receipt.nll_after},
+                      {"eval_tokens", receipt.eval_tokens},
+                      {"sizes_before", sizes_to_json(receipt.sizes_before)},
+                      {"sizes_after", sizes_to_json(receipt.sizes_after)},
+                      {"seconds", receipt.seconds},
+                      {"seed", receipt.seed},
+                      {"calibration_sha256", receipt.calibration_sha256},
+                      {"calibration_tokens", receipt.calibration_tokens},
+                      {"model_sha256", receipt.model_sha256},
+                      {"device", receipt.device},
+                      {"dtype", receipt.dtype},
+                      {"code_version", receipt.code_version}};
+  if (receipt.healing) json["healing"] = healing_to_json(*receipt.healing);
+  return json;
 }
 
 Receipt receipt_from_json(const nlohmann::json& json) {
@@ -123,6 +140,7 @@ Receipt receipt_from_json(const nlohmann::json& json) {
   receipt.device = object.string("device");
   receipt.dtype = object.string("dtype");
   receipt.code_version = object.string("code_version");
+  if (object.has("healing")) receipt.healing = healing_from_json(object.object("healing"));
   object.refuse_unknown_keys();
   return receipt;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,13 @@ struct LayerReceipt {
   LatentSpectrum spectrum;  ///< empty for feed-forward parts
 };
 
+/// What training did to a converted model since: its tensors are no longer those that the receipt's sha256 is of.
+struct Healing {
+  std::int64_t steps = 0;
+  double nll = 0.0;                    ///< after the last step, nats per token on held-out windows of the training text
+  std::optional<double> nll_original;  ///< of the model before its conversion, same windows; absent if not in memory
+};
+
 /// What a conversion cost. Every figure is measured; losses are nats per token on held-out text.
 struct Receipt {
   ConversionPlan plan;
@@ -53,10 +61,11 @@ struct Receipt {
   std::uint64_t seed = 0;
   std::string calibration_sha256;
   std::int64_t calibration_tokens = 0;
-  std::string model_sha256;  ///< of all tensors after the conversion
+  std::string model_sha256;  ///< of all tensors as the conversion left them, before any healing
   std::string device;
   std::string dtype;
   std::string code_version;
+  std::optional<Healing> healing;  ///< absent if nothing was trained since
 };
 
 nlohmann::json receipt_to_json(const Receipt& receipt);

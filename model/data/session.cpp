@@ -17,7 +17,12 @@ struct Reduce {
   JobId job;
 
   void operator()(const JobStarted& started) const {
-    session.jobs.push_back({.id = job, .title = started.title, .progress = {}, .message = {}});
+    if (JobView* view = find_job(session, job)) {
+      view->waiting = false;
+      view->running = true;
+    } else {
+      session.jobs.push_back({.id = job, .title = started.title, .progress = {}, .message = {}});
+    }
   }
   void operator()(const JobProgress& progress) const {
     if (JobView* view = find_job(session, job)) {
@@ -26,13 +31,16 @@ struct Reduce {
     }
   }
   void operator()(const JobEnded& ended) const {
-    if (JobView* view = find_job(session, job)) {
-      view->running = false;
-      view->outcome = ended.outcome;
-      view->message = ended.message;
-      view->seconds = ended.seconds;
-    }
+    if (session.drawing == job) session.drawing = 0;
+    JobView* view = find_job(session, job);
+    if (view == nullptr) return;
+    view->waiting = view->running = false;
+    view->outcome = ended.outcome;
+    view->message = ended.message;
+    view->seconds = ended.seconds;
     session.converting.clear();
+    session.converting_receipts.clear();
+    if (ended.outcome == JobOutcome::Failed) log(LogLevel::Error, view->title + " failed: " + ended.message);
   }
   void operator()(const ModelChanged& changed) const {
     // Nothing to undo or redo: it was opened just now, perhaps once more.
@@ -43,6 +51,7 @@ struct Reduce {
     session.live_latents.clear();
     session.evaluated.reset();
     if (opened) forget_results();
+    session.receipt = changed.receipt;
   }
   void operator()(const LayerConverted& converted) const {
     session.converting[converted.receipt.layer] = converted.config;
@@ -50,7 +59,7 @@ struct Reduce {
   }
   void operator()(const Converted& converted) const { session.receipt = converted.receipt; }
   void operator()(const TrainStep& step) const {
-    TrainCurves& train = session.train;
+    TrainCurves& train = curves_of_job();
     train.steps = step.steps;
     train.skipped += step.skipped ? 1 : 0;
     train.loss.append(step.loss);
@@ -69,7 +78,7 @@ struct Reduce {
       history.balance.append(router.balance);
     }
   }
-  void operator()(const HeldOut& held_out) const { session.train.held_out.push_back(held_out); }
+  void operator()(const HeldOut& held_out) const { curves_of_job().held_out.push_back(held_out); }
   void operator()(const TokenWritten& written) const {
     Writing& writing = writing_of_job();
     if (written.choice.token.id >= 0) writing.tokens.push_back(written.choice);  // else held-back text alone
@@ -84,17 +93,27 @@ struct Reduce {
   void operator()(const Saved& saved) const {
     session.saved = saved;
     if (session.model) session.model->saved = true;
+    log(LogLevel::Info, "Saved to " + saved.folder);
   }
   void operator()(const LogLine& line) const { session.log.push_back(line); }
   void operator()(const MemoryUse& memory) const { session.memory = memory; }
 
+  void log(LogLevel level, std::string line) const { session.log.push_back({level, std::move(line)}); }
   void forget_results() const {
-    session.receipt.reset();
-    session.converting_receipts.clear();
     session.train = {};
     session.writing = {};
     session.writing_original = {};
     session.saved.reset();
+  }
+  /// Those of the run before make way only now: a run that fails before its first figure leaves them.
+  TrainCurves& curves_of_job() const {
+    if (session.posted_run.job == job && job != 0) {
+      session.train = {};
+      session.train.run = job;
+      session.train.steps = session.posted_run.steps;
+      session.posted_run = {};
+    }
+    return session.train;
   }
   Writing& writing_of_job() const {
     return session.writing_original.job == job ? session.writing_original : session.writing;
@@ -105,6 +124,11 @@ struct Reduce {
 
 const JobView* Session::running_job() const {
   const auto found = std::ranges::find(jobs, true, &JobView::running);
+  return found == jobs.end() ? nullptr : &*found;
+}
+
+const JobView* Session::next_job() const {
+  const auto found = std::ranges::find(jobs, false, &JobView::has_ended);
   return found == jobs.end() ? nullptr : &*found;
 }
 
@@ -121,14 +145,21 @@ void reduce(Session& session, const Snapshot& snapshot) {
 }
 
 void reduce(Session& session, const Command& posted) {
+  if (is_job(posted)) {
+    session.jobs.push_back({.id = posted.job,
+                            .title = title_of(posted),
+                            .progress = {},
+                            .waiting = true,
+                            .running = false,
+                            .message = {}});
+  }
   if (const auto* generate = std::get_if<Generate>(&posted.what)) {
     Writing& writing = generate->original ? session.writing_original : session.writing;
     writing = {.job = posted.job, .prompt = generate->settings.prompt, .tokens = {}, .text = {}, .result = {}};
   } else if (const auto* train = std::get_if<Train>(&posted.what); train && !train->resume) {
-    session.train = {};
-    session.train.steps = train->settings.steps;
-  } else if (std::holds_alternative<Convert>(posted.what)) {
-    session.converting_receipts.clear();
+    session.posted_run = {.job = posted.job, .steps = train->settings.steps};
+  } else if (std::holds_alternative<SetWatches>(posted.what)) {
+    session.drawing = posted.job;
   }
 }
 

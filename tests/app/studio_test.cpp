@@ -51,7 +51,7 @@ class TheStudio : public UiTest {
   JobOutcome finish() {
     const auto ended = [this] {
       const JobView* job = find_job(session_, last_job_);
-      return job != nullptr && !job->running;
+      return job != nullptr && job->has_ended();
     };
     until(ended);
     for (int i = 0; i < 3; ++i) frame([this] { draw(); });
@@ -74,6 +74,22 @@ class TheStudio : public UiTest {
     ASSERT_EQ(ui_.plan.plan().num_moe(), 1);
     act([](ImGuiTestContext* user) { user->ItemClick("top bar/Convert"); });
     ASSERT_EQ(finish(), JobOutcome::Done);
+  }
+
+  /// The sha256 that opening a saved copy of the model recomputes from its tensors.
+  std::string sha_of_a_saved_copy() {
+    const TemporaryFolder folder;
+    path_to_answer_ = folder / "copy";
+    act([](ImGuiTestContext* user) { user->KeyPress(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_S)); });
+    EXPECT_EQ(finish(), JobOutcome::Done);
+    EXPECT_TRUE(session_.model->saved);
+    act([](ImGuiTestContext* user) {
+      user->SetRef("##MainMenuBar");
+      user->MenuClick("File/Open model folder\u2026");
+    });
+    EXPECT_EQ(finish(), JobOutcome::Done);
+    EXPECT_EQ(std::filesystem::path(session_.model->path).filename(), "copy");
+    return sha();
   }
 
   /// Fills in the training panel and starts; short sequences, so that many steps cost little.
@@ -102,9 +118,7 @@ class TheStudio : public UiTest {
     shell_->draw(session_, ui_, commands_);
     for (const Request& request : commands_.take_requests()) answer(request);
     for (Command& command : commands_.take_posted()) {
-      const bool is_job =
-          !std::holds_alternative<SetWatches>(command.what) && !std::holds_alternative<CancelJob>(command.what);
-      if (is_job) last_job_ = command.job;
+      if (is_job(command)) last_job_ = command.job;
       reduce(session_, command);
       worker_.post(std::move(command));
     }
@@ -126,7 +140,7 @@ class TheStudio : public UiTest {
   Worker worker_{[] { return make_torch_engine({.threads = 1}); }, [] {}};  ///< last: ends first
 };
 
-TEST_F(TheStudio, WhatIsPaintedIsConvertedAndUndoBringsTheVeryTensorsBack) {
+TEST_F(TheStudio, WhatIsPaintedIsConvertedAndRedoneAfterUndo) {
   paint_and_convert();
   const std::string converted = sha();
   EXPECT_NE(converted, original_);
@@ -142,25 +156,21 @@ TEST_F(TheStudio, WhatIsPaintedIsConvertedAndUndoBringsTheVeryTensorsBack) {
   ASSERT_EQ(finish(), JobOutcome::Done);
   EXPECT_EQ(sha(), original_);
   EXPECT_EQ(layer(2).attention.kind, AttentionKind::Gqa);
+  EXPECT_FALSE(session_.receipt.has_value());
 
   act([](ImGuiTestContext* user) { user->ItemClick("top bar/\u21aa"); });
   ASSERT_EQ(finish(), JobOutcome::Done);
   EXPECT_EQ(sha(), converted);
   EXPECT_EQ(layer(3).feed_forward.kind, FeedForwardKind::Moe);
+  EXPECT_TRUE(session_.receipt.has_value());
+  EXPECT_EQ(sha_of_a_saved_copy(), converted);
+}
 
-  const TemporaryFolder folder;
-  path_to_answer_ = folder / "converted";
-  act([](ImGuiTestContext* user) { user->KeyPress(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_S)); });
+TEST_F(TheStudio, UndoBringsTheVeryTensorsBack) {
+  paint_and_convert();
+  act([](ImGuiTestContext* user) { user->ItemClick("top bar/\u21a9"); });
   ASSERT_EQ(finish(), JobOutcome::Done);
-  EXPECT_TRUE(session_.model->saved);
-
-  act([](ImGuiTestContext* user) {
-    user->SetRef("##MainMenuBar");
-    user->MenuClick("File/Open model folder\u2026");
-  });
-  ASSERT_EQ(finish(), JobOutcome::Done);
-  EXPECT_EQ(std::filesystem::path(session_.model->path).filename(), "converted");
-  EXPECT_EQ(sha(), converted);
+  EXPECT_EQ(sha_of_a_saved_copy(), original_);
 }
 
 TEST_F(TheStudio, HealingShowsEveryStepAndTheModelWritesBesideItsOriginal) {
@@ -173,6 +183,9 @@ TEST_F(TheStudio, HealingShowsEveryStepAndTheModelWritesBesideItsOriginal) {
   EXPECT_EQ(session_.train.loss.size(), 20U);
   EXPECT_EQ(session_.train.routers.at(3).load.size(), 20U);
   EXPECT_NE(sha(), converted);
+  ASSERT_TRUE(session_.receipt->healing.has_value());
+  EXPECT_EQ(session_.receipt->healing->steps, 20);
+  EXPECT_EQ(session_.receipt->healing->nll, session_.train.held_out.back().nll);
 
   act([](ImGuiTestContext* user) {
     user->KeyPress(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_3));
@@ -196,6 +209,7 @@ TEST_F(TheStudio, ACancelledTrainingLeavesTheModelAsItWas) {
   EXPECT_LT(session_.train.loss.size(), 1'000'000U);
   EXPECT_EQ(sha(), original_);
   EXPECT_TRUE(session_.model->saved);
+  EXPECT_EQ(sha_of_a_saved_copy(), original_);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 
 namespace lathe {
@@ -9,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Trains until it is stopped, generates a token for each watch, fails to save.
+/// Trains until it is stopped, makes a picture of each watch, fails to save. Looking at layer 7 takes for ever.
 class FakeEngine : public Engine {
  public:
   void run(const Command& command, const Job& job, const Outbox& outbox) override {
@@ -21,15 +22,24 @@ class FakeEngine : public Engine {
     }
     if (std::holds_alternative<SaveModel>(command.what)) throw Error("the disk is full");
     for (const Watch& watch : outbox.watches()) {
+      while (watch.layer == 7 && std::holds_alternative<SetWatches>(command.what) && !has_undone_) {
+        drawing_ = true;
+        job.check();
+        std::this_thread::sleep_for(1ms);
+      }
       auto map = std::make_shared<AttentionMap>();
       map->layer = watch.layer;
       map->version = ++version_;
       outbox.picture(std::shared_ptr<const AttentionMap>(std::move(map)));
     }
+    has_undone_ = has_undone_ || std::holds_alternative<Undo>(command.what);
   }
+
+  static inline std::atomic<bool> drawing_ = false;
 
  private:
   std::int64_t version_ = 0;
+  bool has_undone_ = false;
 };
 
 class WorkerTest : public testing::Test {
@@ -85,6 +95,7 @@ TEST_F(WorkerTest, StartAndEndFrameTheEventsOfAJob) {
 TEST_F(WorkerTest, APictureReplacesAnOlderOneOfTheSameLayer) {
   worker_.post(
       {1, SetWatches{{Watch{.kind = PictureKind::Attention, .layer = 3, .head = 0, .max_side = 8, .prompt = {}}}}});
+  until_end(1);
   worker_.post({2, Undo{}});
   worker_.post({3, Undo{}});
   until_end(3);
@@ -94,6 +105,18 @@ TEST_F(WorkerTest, APictureReplacesAnOlderOneOfTheSameLayer) {
   EXPECT_TRUE(worker_.pictures().empty());
 }
 
+TEST_F(WorkerTest, DrawingMakesWayForAJobAndGoesOnAfterIt) {
+  FakeEngine::drawing_ = false;
+  worker_.post(
+      {1, SetWatches{{Watch{.kind = PictureKind::Attention, .layer = 7, .head = 0, .max_side = 8, .prompt = {}}}}});
+  while (!FakeEngine::drawing_) std::this_thread::sleep_for(1ms);
+  worker_.post({2, Undo{}});
+  const auto events = until_end(1);
+  EXPECT_EQ(outcome(events), JobOutcome::Done);
+  ASSERT_EQ(events.size(), 3U);  // start and end of the job, then the one end of the drawing
+  EXPECT_EQ(events[1].job, 2);
+}
+
 TEST_F(WorkerTest, EndingWhileAJobRunsStopsIt) { worker_.post({1, Train{}}); }
 
 TEST(Worker, AnEngineThatCannotStartIsReported) {
@@ -101,6 +124,16 @@ TEST(Worker, AnEngineThatCannotStartIsReported) {
   const auto events = worker.wait_events(10s);
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(std::get<LogLine>(events[0].what).text, "no memory");
+
+  worker.post({1, Undo{}});
+  std::vector<Event> seen;
+  while (seen.empty() || !std::holds_alternative<JobEnded>(seen.back().what)) {
+    const auto more = worker.wait_events(10s);
+    ASSERT_FALSE(more.empty());
+    seen.insert(seen.end(), more.begin(), more.end());
+  }
+  EXPECT_EQ(std::get<JobEnded>(seen.back().what).outcome, JobOutcome::Failed);
+  EXPECT_NE(std::get<JobEnded>(seen.back().what).message.find("no memory"), std::string::npos);
 }
 
 }  // namespace

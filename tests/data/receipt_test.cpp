@@ -46,6 +46,7 @@ Receipt example() {
   receipt.device = "cpu";
   receipt.dtype = "f32";
   receipt.code_version = "0.1.0";
+  receipt.healing = {.steps = 60, .nll = 3.125, .nll_original = 3.0844};
   return receipt;
 }
 
@@ -71,10 +72,12 @@ TEST(ReceiptJson, WritesTheSameBytesAfterReading) {
   EXPECT_TRUE(again.layers[1].spectrum.eigenvalues.empty());
   EXPECT_EQ(again.nll_after, 3.25);
   EXPECT_EQ(again.sizes_after.params, 80);
+  EXPECT_EQ(again.healing->steps, 60);
 }
 
 TEST(ReceiptJson, HoldsEveryFieldThatTheReaderNeeds) {
-  const json whole = receipt_to_json(example());
+  json whole = receipt_to_json(example());
+  whole.erase("healing");  // only a healed model has it
 
   for (const auto& item : whole.items()) {
     SCOPED_TRACE(item.key());

@@ -212,7 +212,7 @@ Session converted_session() {
   info.differs_from_original = true;
   info.saved = false;
   info.undo = {"Convert 9 MLA, 4 MoE"};
-  reduce(session, Event{kConvert, ModelChanged{info}});
+  reduce(session, Event{kConvert, ModelChanged{info, receipt}});
   end(session, kConvert, 17.0);
   return session;
 }
