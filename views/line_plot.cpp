@@ -9,12 +9,18 @@
 
 namespace lathe {
 
+void Smoothed::follow_run(JobId run) {
+  if (run == run_) return;
+  *this = Smoothed();
+  run_ = run;
+}
+
 const Series& Smoothed::follow(const Series& series, float weight) {
-  const bool other = smooth_.size() > series.size() || weight != weight_ || (!series.empty() && series[0] != first_);
-  if (other) {
+  if (smooth_.size() > series.size() || weight != weight_) {
+    const JobId run = run_;
     *this = Smoothed();
     weight_ = weight;
-    if (!series.empty()) first_ = series[0];
+    run_ = run;
   }
   for (std::size_t i = smooth_.size(); i < series.size(); ++i) {
     const double sample = static_cast<double>(series[i]);

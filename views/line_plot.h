@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/data/command.h"
 #include "model/data/series.h"
 
 namespace lathe {
@@ -12,6 +13,8 @@ namespace lathe {
 /// The exponential moving average of a series, unbiased at its start as TensorBoard's: grows with the series.
 class Smoothed {
  public:
+  /// Starts anew if the curves are those of another run now, however long.
+  void follow_run(JobId run);
   /// `weight` of the past in [0, 1). A shorter series or another weight starts anew.
   const Series& follow(const Series& series, float weight);
 
@@ -19,7 +22,7 @@ class Smoothed {
   Series smooth_;
   float weight_ = 0.0F;
   double average_ = 0.0, bias_ = 1.0;
-  float first_ = 0.0F;
+  JobId run_ = 0;
 };
 
 /// How a plot follows growing data: the whole run until the user zooms or pans, again after a double click.

@@ -22,9 +22,10 @@ float LoadStrip::load(std::size_t column, std::size_t expert) const {
   return sums_[column * experts_ + expert] / static_cast<float>(in_column);
 }
 
-void LoadStrip::follow(const RouterHistory& history) {
+void LoadStrip::follow(const RouterHistory& history, JobId run) {
   const std::size_t experts = history.load.empty() ? 0 : history.load.front().size();
-  if (history.load.size() < steps_ || experts != experts_) {
+  if (history.load.size() < steps_ || experts != experts_ || run != run_) {
+    run_ = run;
     sums_.clear();
     pool_ = 1;
     steps_ = 0;

@@ -12,7 +12,8 @@ namespace lathe {
 /// most 1,024 columns. New steps are added without reading the old ones again.
 class LoadStrip {
  public:
-  void follow(const RouterHistory& history);
+  /// Another `run` or a shorter history starts anew.
+  void follow(const RouterHistory& history, JobId run = 0);
   const HeatTexture& texture() const { return texture_; }
   std::size_t pool() const { return pool_; }
   std::size_t steps() const { return steps_; }
@@ -26,6 +27,7 @@ class LoadStrip {
   void paint();
 
   std::vector<float> sums_;  ///< [column][expert]
+  JobId run_ = 0;
   std::size_t pool_ = 1, steps_ = 0, experts_ = 0;
   HeatTexture texture_;
 };

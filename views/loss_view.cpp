@@ -103,6 +103,7 @@ void LossView::draw_tools(const Session& session, UiState& ui) {
 }
 
 void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImVec2 size) {
+  for (Smoothed* smoothed : {&loss_, &next_token_, &kl_}) smoothed->follow_run(train.run);
   PlotOptions options{
       .log = settings.log_loss,
       .x_last = static_cast<double>(std::max<std::int64_t>(train.steps, static_cast<std::int64_t>(train.loss.size())))};

@@ -145,15 +145,16 @@ void RouterView::draw_load(const Session& session) {
   const float space = ImGui::GetContentRegionAvail().y - footer;
   const float height = std::clamp(space / layers - px(6), px(28), px(96));
   if (ImGui::BeginChild("strips", {0, -footer})) {
-    for (const auto& [layer, history] : session.train.routers) draw_strip(layer, history, height);
+    for (const auto& entry : session.train.routers) draw_strip(entry.first, session.train, height);
   }
   ImGui::EndChild();
   draw_scale();
 }
 
-void RouterView::draw_strip(std::int64_t layer, const RouterHistory& history, float height) {
+void RouterView::draw_strip(std::int64_t layer, const TrainCurves& train, float height) {
   LoadStrip& strip = strips_[layer];
-  strip.follow(history);
+  const RouterHistory& history = train.routers.at(layer);
+  strip.follow(history, train.run);
   if (strip.experts() == 0) return;
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float numbers = px(kNumbersWidth);

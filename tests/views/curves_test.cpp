@@ -66,6 +66,12 @@ TEST(Curves, SmoothingFollowsAGrowingSeriesAndStartsAnewForAnother) {
   EXPECT_EQ(smoothed.follow(series, 0.9F).back(), fresh.follow(series, 0.9F).back());
   EXPECT_EQ(smoothed.follow(ramp(3), 0.9F).size(), 3U);
   EXPECT_FLOAT_EQ(smoothed.follow(ramp(3), 0.0F).back(), 2.0F);
+
+  smoothed.follow(ramp(3), 0.9F);
+  Series longer;
+  for (int i = 0; i < 9; ++i) longer.append(50.0F);
+  smoothed.follow_run(2);
+  EXPECT_FLOAT_EQ(smoothed.follow(longer, 0.9F).back(), 50.0F);
 }
 
 TEST(Curves, LostEnergyIsTheTailOfTheSpectrum) {

@@ -164,6 +164,10 @@ TEST_F(Strips, StartAnewForAnotherRun) {
   strip.follow(history);
   EXPECT_EQ(strip.steps(), 3U);
   EXPECT_FLOAT_EQ(strip.load(0, 1), 0.75F);
+
+  history.load.assign(200, {0.5F, 0.5F});
+  strip.follow(history, /*run=*/2);
+  EXPECT_FLOAT_EQ(strip.load(0, 1), 0.5F);
 }
 
 TEST_F(Strips, ReColourOnlyWhenTheRunGrew) {
