@@ -49,7 +49,7 @@ void select_all(Context& c) {
   }
 }
 
-void stop_job(Context& c) { c.commands.cancel(c.session.running_job()->id); }
+void stop_job(Context& c) { c.commands.cancel(c.session.next_job()->id); }
 
 void evaluate(Context& c) {
   c.commands.post(
@@ -59,7 +59,7 @@ void evaluate(Context& c) {
 void zoom(Context& c, float by) { c.ui.settings.scale = std::clamp(c.ui.settings.scale + by, 0.75F, 2.0F); }
 
 void quit(Context& c) {
-  if (c.session.model && !c.session.model->saved) {
+  if (would_lose_work(c.session, c.ui)) {
     c.ui.dialog = Dialog::ConfirmQuit;
   } else {
     c.commands.ask(Quit{});

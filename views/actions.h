@@ -49,7 +49,10 @@ int fuzzy_score(std::string_view query, std::string_view title);
 std::vector<const Action*> search_actions(std::string_view query);
 
 /// Runs what needs more than one line, shared by actions, buttons and the tour.
+/// Opens the model, but asks first if that loses work.
 void open_model(ActionContext context, std::string path);
+/// Cancels what runs and opens the model.
+void open_model_at_once(ActionContext context, std::string path);
 void convert_plan(ActionContext context);
 void start_training(ActionContext context);
 void write_text(ActionContext context);
@@ -59,7 +62,10 @@ void redo(ActionContext context);
 void toggle_selected(ActionContext context, LayerPart part);
 void load_recipe(ActionContext context, const Recipe& recipe);
 
-/// The engine does something that changes or uses the weights.
+/// A job runs or waits: the engine changes or uses the weights.
 bool is_busy(const Session& session);
+
+/// True if quitting or opening a model now loses changes that are not saved, or a job that has not ended.
+bool would_lose_work(const Session& session, const UiState& ui);
 
 }  // namespace lathe

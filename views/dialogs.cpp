@@ -97,17 +97,34 @@ void draw_preferences(ActionContext context) {
   ImGui::EndPopup();
 }
 
-void draw_confirm_quit(ActionContext context) {
-  if (!begin_modal("Quit without saving?", context.ui, 420)) return;
-  ImGui::TextWrapped("The model was changed and not saved. Its conversion and training are lost if you quit now.");
+/// What is lost by quitting or opening another model now.
+void draw_losses(const Session& session) {
+  if (session.model && !session.model->saved)
+    ImGui::TextWrapped("The model was changed and not saved: its conversion and training are lost.");
+  for (const JobView& job : session.jobs)
+    if (!job.has_ended())
+      ImGui::TextWrapped("%s has not ended: it is cancelled, what it did is lost.", job.title.c_str());
   ImGui::Dummy({0, px(4)});
+}
+
+/// Asks before `ui.open_next` is opened, or before the program ends.
+void draw_confirm(ActionContext context) {
+  const bool opens = context.ui.dialog == Dialog::ConfirmOpen;
+  const bool unsaved = context.session.model && !context.session.model->saved;
+  const char* titles[] = {"Quit while a job runs?", "Quit without saving?", "Open while a job runs?",
+                          "Open without saving?"};
+  const char* buttons[] = {"Cancel it and quit", "Quit without saving", "Cancel it and open", "Open without saving"};
+  const int kind = 2 * static_cast<int>(opens) + static_cast<int>(unsaved);
+  if (!begin_modal(titles[kind], context.ui, 420)) return;
+  draw_losses(context.session);
   bool close = true;
-  if (primary_button("Save model\u2026")) {
+  if (unsaved && primary_button("Save model\u2026")) {
     context.commands.ask(AskPath{PathFor::SaveModel});
   } else {
-    ImGui::SameLine();
-    if (ImGui::Button("Quit without saving")) {
-      context.commands.ask(Quit{});
+    if (unsaved) ImGui::SameLine();
+    if (ImGui::Button(buttons[kind])) {
+      if (opens) open_model_at_once(context, std::move(context.ui.open_next));
+      if (!opens) context.commands.ask(Quit{});
     } else {
       ImGui::SameLine();
       close = ImGui::Button("Keep working");
@@ -160,7 +177,8 @@ void draw_dialogs(ActionContext context) {
     case Dialog::Preferences:
       return draw_preferences(context);
     case Dialog::ConfirmQuit:
-      return draw_confirm_quit(context);
+    case Dialog::ConfirmOpen:
+      return draw_confirm(context);
   }
 }
 
@@ -170,7 +188,7 @@ void draw_failures(ActionContext context) {
   float y = viewport->WorkPos.y + viewport->WorkSize.y - px(16);
   int cards = 0;
   for (auto job = context.session.jobs.rbegin(); job != context.session.jobs.rend() && cards < kMostCards; ++job) {
-    if (job->running || job->outcome != JobOutcome::Failed || context.ui.dismissed.contains(job->id)) continue;
+    if (!job->has_ended() || job->outcome != JobOutcome::Failed || context.ui.dismissed.contains(job->id)) continue;
     draw_failure(*job, y, context.ui);
     ++cards;
   }

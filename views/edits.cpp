@@ -6,9 +6,24 @@
 
 namespace lathe {
 
-bool is_busy(const Session& session) { return session.running_job() != nullptr; }
+bool is_busy(const Session& session) { return session.next_job() != nullptr; }
+
+bool would_lose_work(const Session& session, const UiState& ui) {
+  const bool unsaved = session.model && !session.model->saved;
+  return unsaved || std::ranges::any_of(session.jobs, [&ui](const JobView& job) {
+           return !job.has_ended() && job.id != ui.open_job;  // an opening has made nothing yet
+         });
+}
 
 void open_model(ActionContext context, std::string path) {
+  if (!would_lose_work(context.session, context.ui)) return open_model_at_once(context, std::move(path));
+  context.ui.open_next = std::move(path);
+  context.ui.dialog = Dialog::ConfirmOpen;
+}
+
+void open_model_at_once(ActionContext context, std::string path) {
+  for (const JobView& job : context.session.jobs)
+    if (!job.has_ended()) context.commands.cancel(job.id);
   context.ui.open_path = path;
   context.ui.open_job = context.commands.post(OpenModel{.path = std::move(path)});
 }

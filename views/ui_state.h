@@ -65,7 +65,7 @@ struct Prediction {
   std::optional<ModelConfig> config;  ///< absent if the plan is impossible
 };
 
-enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, Preferences };
+enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, ConfirmOpen, Preferences };
 
 /// State of the views that is not the session: plain data, only the UI thread touches it.
 struct UiState {
@@ -98,6 +98,7 @@ struct UiState {
   JobId open_job = 0, convert_job = 0, train_job = 0, generate_job = 0, original_job = 0;
   JobId undo_job = 0, redo_job = 0;
   std::string open_path;  ///< of open_job
+  std::string open_next;  ///< what ConfirmOpen asks about
   std::string model;      ///< which the selection and the plan belong to
 
   float display_scale = 1.0F;  ///< of the monitor; the window sets it

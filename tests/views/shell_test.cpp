@@ -173,6 +173,37 @@ TEST_F(TheShell, QuitAsksFirstWhenTheModelIsNotSaved) {
   EXPECT_EQ(requested<Quit>().size(), 1U);
 }
 
+TEST_F(TheShell, OpeningAsksFirstWhenTheModelIsNotSaved) {
+  session_ = converted_session();
+  act([](ImGuiTestContext* user) {
+    user->SetRef("##MainMenuBar");
+    user->MenuClick("File/Open the tiny model");
+  });
+  EXPECT_EQ(ui_.dialog, Dialog::ConfirmOpen);
+  EXPECT_TRUE(posted<OpenModel>().empty());
+  act([](ImGuiTestContext* user) { user->ItemClick("Open without saving?/Open without saving"); });
+  ASSERT_EQ(posted<OpenModel>().size(), 1U);
+  EXPECT_EQ(posted<OpenModel>().front().path, "tiny");
+  EXPECT_EQ(ui_.dialog, Dialog::None);
+}
+
+TEST_F(TheShell, QuitAndOpeningAskFirstWhileAJobRunsAndCancelIt) {
+  session_ = trained_session(20, true);
+  session_.model->saved = true;
+  act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | ImGuiKey_Q); });
+  EXPECT_EQ(ui_.dialog, Dialog::ConfirmQuit);
+  EXPECT_TRUE(requested<Quit>().empty());
+  act([](ImGuiTestContext* user) {
+    user->ItemClick("Quit while a job runs?/Keep working");
+    user->SetRef("##MainMenuBar");
+    user->MenuClick("File/Open the tiny model");
+    user->SetRef("");
+    user->ItemClick("//Open while a job runs?/Cancel it and open");
+  });
+  EXPECT_EQ(posted<CancelJob>().size(), 1U);
+  EXPECT_EQ(posted<OpenModel>().size(), 1U);
+}
+
 TEST_F(TheShell, AnotherModelStartsWithAnEmptyPlan) {
   session_ = opened_session();
   act([](ImGuiTestContext* user) {
