@@ -62,7 +62,7 @@ void Script::play(ActionContext context) {
 bool Script::run(const Step& step, ActionContext& context) {
   UiState& ui = context.ui;
   if (step.verb == "open") {
-    open_model(context, step.argument);
+    open_model_at_once(context, step.argument);
   } else if (step.verb == "recipe") {
     const auto found = std::ranges::find(ui.recipes, step.argument, &Recipe::name);
     check(found != ui.recipes.end(), "there is no recipe of this name");
@@ -79,7 +79,8 @@ bool Script::run(const Step& step, ActionContext& context) {
   } else if (step.verb == "wait") {
     return wait_for_jobs(context);
   } else if (step.verb == "wait-steps") {
-    return static_cast<std::int64_t>(context.session.train.loss.size()) >= number_of(step.argument);
+    const TrainCurves& train = context.session.train;
+    return train.run == ui.train_job && static_cast<std::int64_t>(train.loss.size()) >= number_of(step.argument);
   } else {
     screenshot_ = step.argument;
   }
@@ -88,9 +89,9 @@ bool Script::run(const Step& step, ActionContext& context) {
 
 bool Script::wait_for_jobs(const ActionContext& context) const {
   for (const JobView& job : context.session.jobs) {
-    check(job.running || job.outcome != JobOutcome::Failed, job.title, " failed: ", job.message);
+    check(!job.has_ended() || job.outcome != JobOutcome::Failed, job.title, " failed: ", job.message);
   }
-  return context.session.running_job() == nullptr && !is_busy(context.session);
+  return !is_busy(context.session) && context.session.drawing == 0;
 }
 
 std::string Script::take_screenshot() { return std::exchange(screenshot_, {}); }

@@ -13,7 +13,7 @@ namespace lathe {
 /// One step a line, `#` starts a comment:
 ///   open MODEL | recipe NAME | prompt TEXT | steps N | save FOLDER
 ///   action ID        runs the action of menus and keys; it must be enabled
-///   wait             until no job runs or waits; a failed job ends the script
+///   wait             until no job runs or waits and what is shown is drawn; a failed job ends the script
 ///   wait-steps N     until the training run that goes on has done N steps
 ///   screenshot FILE  of the whole window, as PNG
 class Script {

@@ -1,8 +1,8 @@
 #include "app/studio.h"
 
 #include <imgui.h>
+#include <imgui_internal.h>
 
-#include <chrono>
 #include <filesystem>
 
 #include "app/assets.h"
@@ -16,10 +16,11 @@
 namespace lathe {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr double kScriptSeconds = 0.05;  // a script watches; the engine needs the processor more
-constexpr int kFramesAfterInput = 3;     // hover and layout settle over a few frames
+constexpr double kScriptSeconds = 0.05;      // a script watches; the engine needs the processor more
+constexpr int kFramesAfterInput = 3;         // hover and layout settle over a few frames
+constexpr double kSecondsAfterInput = 0.7;   // a tooltip opens when the pointer has rested for half a second
+constexpr double kIdleSeconds = 0.5;         // between looks at what only the cursor needs
+constexpr double kRestSeconds = 1.0 / 30.0;  // between frames in which nothing but a tooltip may appear
 
 }  // namespace
 
@@ -35,23 +36,33 @@ Studio::Studio(const StudioOptions& options)
   or_notice([this] { ui_.recipes = list_recipes(assets_folder() / "recipes"); });
   if (!options.script.empty()) script_ = Script::read(options.script);
   if (!options.model.empty()) open_model({session_, ui_, commands_}, options.model);
+  if (!ui_.settings.tour_seen && options.script.empty() && options.model.empty()) ui_.tour_step = 0;
 }
 
 void Studio::run() {
   while (!quit_) {
-    if (window_.wait(seconds_to_sleep())) frames_to_draw_ = kFramesAfterInput;
-    if (wants_frames(session_, ui_, commands_) || script_) frames_to_draw_ = std::max(frames_to_draw_, 1);
-    if (frames_to_draw_ == 0 && !ImGui::GetIO().WantTextInput) continue;
+    if (window_.wait(seconds_to_sleep())) {
+      frames_to_draw_ = kFramesAfterInput;
+      last_input_ = Clock::now();
+    }
+    if (!wants_frame()) continue;
     frames_to_draw_ = std::max(0, frames_to_draw_ - 1);
     frame();
   }
   or_notice([this] { keep_settings(); });
 }
 
+bool Studio::wants_frame() const {
+  return seconds_to_sleep() < kIdleSeconds || ImGui::GetIO().WantTextInput;  // the cursor blinks
+}
+
 double Studio::seconds_to_sleep() const {
-  if (frames_to_draw_ > 0) return 0.0;
+  // Dear ImGui hands on one press or release a frame: keys that came at once wait for the next ones.
+  if (frames_to_draw_ > 0 || !ImGui::GetCurrentContext()->InputEventsQueue.empty()) return 0.0;
   if (script_) return kScriptSeconds;
-  return wants_frames(session_, ui_, commands_) || dialogs_.is_open() ? 1.0 / 60.0 : 0.5;
+  if (wants_frames(session_, ui_, commands_) || dialogs_.is_open()) return 1.0 / 60.0;
+  const std::chrono::duration<double> rested = Clock::now() - last_input_;
+  return rested.count() < kSecondsAfterInput ? kRestSeconds : kIdleSeconds;
 }
 
 void Studio::frame() {
@@ -155,8 +166,8 @@ void Studio::save_screenshot() {
 
 void Studio::keep_settings() {
   if (!(ui_.settings == saved_settings_)) {
+    saved_settings_ = ui_.settings;  // before writing: where that fails, it is not tried again every frame
     save_settings(ui_.settings);
-    saved_settings_ = ui_.settings;
   }
   if (ImGuiIO& io = ImGui::GetIO(); std::exchange(io.WantSaveIniSettings, false)) {
     save_layout(ImGui::SaveIniSettingsToMemory());
@@ -173,7 +184,7 @@ template <typename What>
 void Studio::or_notice(What what) {
   try {
     what();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     ui_.notice = error.what();
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -32,6 +33,8 @@ class Studio {
   void run();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void frame();
   void take_news();
   void post_commands();
@@ -42,9 +45,11 @@ class Studio {
   void save_screenshot();
   void keep_settings();
   void quit_if_asked();
+  /// Whether a frame drawn now would show something new.
+  bool wants_frame() const;
   double seconds_to_sleep() const;
 
-  /// Runs `what`; an Error becomes the notice in the status bar.
+  /// Runs `what`; what it throws becomes the notice in the status bar.
   template <typename What>
   void or_notice(What what);
 
@@ -59,6 +64,7 @@ class Studio {
   std::optional<Script> script_;
   bool quit_ = false;
   int frames_to_draw_ = 3;
+  Clock::time_point last_input_ = Clock::now();
   Worker worker_;  ///< last: ends before what its events describe
 };
 

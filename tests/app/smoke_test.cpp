@@ -92,21 +92,22 @@ std::size_t columns_of(const Image& image, const Part& part, const Rgb& color) {
   return columns.size();
 }
 
-void write_script(const std::string& path, const std::string& screenshot) {
-  std::ofstream(path) << "open tiny\nwait\nrecipe tiny-demo\naction plan.convert\nwait\naction workspace.train\n"
-                      << "steps 10\naction train.start\nwait\nscreenshot " << screenshot << "\n";
+std::string under_xvfb(const std::string& command) {
+  return "OMP_NUM_THREADS=1 xvfb-run -a -s '-screen 0 2800x1800x24' " + command + " 2>&1";
 }
 
+/// The very pictures that README shows, of the small model and a short run.
 TEST(TheProgram, ShowsConvertedLayersAndTheirLossInItsWindow) {
   if (run_program("command -v xvfb-run").status != 0) GTEST_SKIP() << "xvfb-run is not installed";
   const TemporaryFolder folder;
-  write_script(folder / "smoke.script", folder / "smoke.png");
-  const ProgramResult result = run_program("OMP_NUM_THREADS=1 XDG_CONFIG_HOME=" + (folder / "config") +
-                                           " xvfb-run -a -s '-screen 0 1400x900x24' '" LATHE_BINARY_DIR
-                                           "/app/lathe' --threads 1 open --script " +
-                                           (folder / "smoke.script") + " 2>&1");
+  const ProgramResult result = run_program(under_xvfb(
+      "env LATHE_SHOT_MODEL=tiny LATHE_SHOT_RECIPE=tiny-demo LATHE_SHOT_STEPS=10 LATHE_SHOT_OUT=" + (folder / "shots") +
+      " LATHE_PROGRAM='" LATHE_BINARY_DIR "/app/lathe' '" LATHE_SOURCE_DIR "/assets/screenshots/make.sh'"));
   ASSERT_EQ(result.status, 0) << result.out;
-  const Image image = read_png(folder / "smoke.png");
+  for (const char* name : {"design.png", "generate.png", "inspect.png"}) {
+    EXPECT_EQ(read_png(folder / ("shots/" + std::string(name))).width, 1280U) << name;
+  }
+  const Image image = read_png(folder / "shots/train.png");
   ASSERT_EQ(image.width, 1280U);
   ASSERT_EQ(image.height, 800U);
 
@@ -115,6 +116,17 @@ TEST(TheProgram, ShowsConvertedLayersAndTheirLossInItsWindow) {
   EXPECT_GT(cell_pixels(image, kBoard, kMoe), 1000);
   constexpr Part kPlot{0.25, 0.74, 0.19, 0.40};
   EXPECT_GT(columns_of(image, kPlot, kLoss), 300U);
+}
+
+TEST(TheProgram, GoesOnWhereItsSettingsCannotBeKept) {
+  if (run_program("command -v xvfb-run").status != 0) GTEST_SKIP() << "xvfb-run is not installed";
+  const TemporaryFolder folder;
+  std::ofstream(folder / "file") << "in the way";
+  std::ofstream(folder / "open.script") << "open tiny\nwait\naction view.theme\n";
+  const ProgramResult result = run_program(under_xvfb("env XDG_CONFIG_HOME=" + (folder / "file") +
+                                                      " '" LATHE_BINARY_DIR "/app/lathe' --threads 1 open --script " +
+                                                      (folder / "open.script")));
+  EXPECT_EQ(result.status, 0) << result.out;
 }
 
 }  // namespace
