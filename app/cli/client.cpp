@@ -2,39 +2,33 @@
 
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <optional>
 
+#include "app/cli/interrupt.h"
 #include "app/torch_engine.h"
 
 namespace lathe {
-namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-}  // namespace
-
 Client::Client(const CliOptions& options)
     : options_(options),
       worker_([threads = options.threads] { return make_torch_engine({.threads = threads}); }, [] {}) {
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  catch_interrupts();
 }
 
 void Client::run(Command command, const std::function<void(const Event&)>& on_event) {
-  const JobId job = next_job_++;
-  command.job = job;
+  if (command.job == 0) command.job = new_job();
+  const JobId job = command.job;
   worker_.post(std::move(command));
   std::optional<JobEnded> ended;
   bool cancelled = false;
   while (!ended) {
-    if (interrupted != 0 && !std::exchange(cancelled, true)) worker_.post({.job = 0, .what = CancelJob{job}});
+    if (interrupted() && !std::exchange(cancelled, true)) worker_.post({.job = 0, .what = CancelJob{job}});
     const auto events = worker_.wait_events(std::chrono::milliseconds(100));
     for (const Event& event : events) {
       if (const auto* progress = std::get_if<JobProgress>(&event.what)) show(*progress);
       if (const auto* end = std::get_if<JobEnded>(&event.what)) ended = *end;
-      if (const auto* line = std::get_if<LogLine>(&event.what)) {
+      // What only informs is for the window's log.
+      if (const auto* line = std::get_if<LogLine>(&event.what); line && line->level != LogLevel::Info) {
         clear_line();
         std::fprintf(stderr, "%s\n", line->text.c_str());
         check(event.job != 0 || line->level != LogLevel::Error, "the engine did not start: ", line->text);

@@ -23,7 +23,10 @@ class Client {
  public:
   explicit Client(const CliOptions& options);
 
-  /// Posts the command and waits for its end; `on_event` sees each of its events.
+  /// The id of the next job: for who shows a command to a session before run() posts it.
+  JobId new_job() { return next_job_++; }
+
+  /// Posts the command and waits for its end; `on_event` sees each of its events. A command without an id gets one.
   /// Throws Error with the job's message if it failed, Cancelled if it was stopped.
   void run(Command command, const std::function<void(const Event&)>& on_event = {});
 

@@ -3,6 +3,7 @@
 
 #include "app/assets.h"
 #include "app/cli/commands.h"
+#include "app/jobs/open.h"
 #include "model/data/config.h"
 #include "model/data/event_json.h"
 #include "model/data/sizes.h"
@@ -41,19 +42,35 @@ nlohmann::json describe_model(const std::string& model, const std::string& dtype
   std::map<std::string, std::int64_t> types;
   for (const auto& [name, entry] : checkpoint.tensors()) ++types[std::string(type_name(entry.type))];
   const std::int64_t value_bytes = bytes_per_value(dtype);
-  return {{"path", checkpoint.path().string()},
-          {"format", checkpoint.gguf() != nullptr ? "gguf" : "safetensors"},
-          {"config", config_to_json(config)},
-          {"params", sizes.params},
-          {"active_params", sizes.active_params},
-          {"stored_bytes", checkpoint.tensor_bytes()},
-          {"stored_dtypes", types},
-          {"dtype", dtype},
-          {"kv_bytes_per_token", sizes.kv_values_per_token * value_bytes},
-          {"load_bytes", sizes.params * value_bytes},
-          {"tokenizer", {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}}},
-          {"layers", layers_to_json(config)},
-          {"warnings", checkpoint.warnings()}};
+  nlohmann::json info{
+      {"path", checkpoint.path().string()},
+      {"format", checkpoint.gguf() != nullptr ? "gguf" : "safetensors"},
+      {"config", config_to_json(config)},
+      {"params", sizes.params},
+      {"active_params", sizes.active_params},
+      {"stored_bytes", checkpoint.tensor_bytes()},
+      {"stored_dtypes", types},
+      {"dtype", dtype},
+      {"kv_bytes_per_token", sizes.kv_values_per_token * value_bytes},
+      {"load_bytes", sizes.params * value_bytes},
+      {"tokenizer", {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}}},
+      {"layers", layers_to_json(config)},
+      {"warnings", checkpoint.warnings()}};
+  if (const auto receipt = receipt_beside(checkpoint)) info["receipt"] = receipt_to_json(*receipt);
+  return info;
+}
+
+/// What was done to the model, from its receipt.
+void print_conversion(const nlohmann::json& receipt) {
+  const double loss = receipt.at("nll_after").get<double>() - receipt.at("nll_before").get<double>();
+  std::printf("  converted           loss %+.4f on %lld held-out tokens\n", loss,
+              receipt.at("eval_tokens").get<long long>());
+  if (!receipt.contains("healing")) return;
+  const auto& healing = receipt.at("healing");
+  std::printf("  healed since        %lld steps, loss %.4f", healing.at("steps").get<long long>(),
+              healing.at("nll").get<double>());
+  if (healing.contains("nll_original")) std::printf(" (original %.4f)", healing.at("nll_original").get<double>());
+  std::printf(" on held-out text of the training\n");
 }
 
 void print_text(const nlohmann::json& info) {
@@ -71,7 +88,9 @@ void print_text(const nlohmann::json& info) {
               info.at("tokenizer").at("chat").get<bool>() ? ", chat template" : "");
   std::printf("  cache               %lld bytes per token (%s)\n", info.at("kv_bytes_per_token").get<long long>(),
               info.at("dtype").get<std::string>().c_str());
-  std::printf("  memory to load      %.1f MB\n\n", millions(info.at("load_bytes")));
+  std::printf("  memory to load      %.1f MB\n", millions(info.at("load_bytes")));
+  if (info.contains("receipt")) print_conversion(info.at("receipt"));
+  std::printf("\n");
   std::printf("  layer  attention  feed-forward     parameters  cache values/token\n");
   for (const auto& layer : info.at("layers")) {
     const long long params =

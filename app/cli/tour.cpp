@@ -52,7 +52,7 @@ class Tour {
   template <typename What>
   void step(const std::string& title, What what) {
     if (!options_.quiet) std::fprintf(stderr, "%s\n", title.c_str());
-    const Command command{.job = 0, .what = std::move(what)};
+    const Command command{.job = client_.new_job(), .what = std::move(what)};
     reduce(session_, command);
     client_.run(command, [this](const Event& event) { reduce(session_, event); });
     for (const Snapshot& picture : client_.pictures()) reduce(session_, picture);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -51,6 +52,18 @@ TEST(CommandLine, SaysWhatIsWrongWithItsUseByStatusTwo) {
   EXPECT_EQ(lathe("train tiny --lr 0 -o /tmp/x").status, 2);
   EXPECT_EQ(lathe("eval tiny --text x --window 1").status, 2);
   EXPECT_EQ(lathe("tour --steps 0").status, 2);
+  EXPECT_EQ(lathe("methods recipes").status, 2);
+  EXPECT_EQ(lathe("train tiny --resume -o /tmp/x").status, 2);
+  EXPECT_EQ(lathe("train tiny --stop-at 3 -o /tmp/x").status, 2);
+}
+
+TEST(CommandLine, ADisplayThatCannotBeReachedIsAsGoodAsNone) {
+  const TemporaryFolder folder;
+  // The tour ends at once: there is no model.
+  const ProgramResult result = run_program("cd " + (folder / "") + " && env -u WAYLAND_DISPLAY DISPLAY=:9876 " +
+                                           "LATHE_MODEL=/no/such/model " + kProgram + "2>&1");
+  EXPECT_NE(result.out.find("running the tour instead"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("/no/such/model"), std::string::npos) << result.out;
 }
 
 TEST(CommandLine, RefusesAPlaceThatCannotBeWrittenBeforeAnyWork) {
@@ -151,6 +164,15 @@ TEST(CommandLine, TokenizeTakesAJsonStringALine) {
   EXPECT_TRUE(lines[2].at("ids").empty());
 }
 
+TEST(CommandLine, TokenizeRefusesAFolder) {
+  const TemporaryFolder folder;
+  for (const char* option : {"--file ", "--lines "}) {
+    const ProgramResult result = run_program(kProgram + "tokenize tiny " + option + (folder / "") + " 2>&1");
+    EXPECT_EQ(result.status, 1) << option;
+    EXPECT_NE(result.out.find("got a folder"), std::string::npos) << result.out;
+  }
+}
+
 TEST(CommandLine, TheSameSeedWritesTheSameText) {
   const std::string command = "generate tiny --prompt 'And the' --max-new-tokens 24 --temperature 0.9 --seed ";
   const auto first = json_of(command + "5");
@@ -210,6 +232,10 @@ TEST(CommandLine, AConvertedModelHealsAndWrites) {
   EXPECT_LT(losses.back(), losses.front());
   EXPECT_EQ(json_of("generate " + (folder / "healed") + " --prompt 'The king' --max-new-tokens 8").at("ids").size(),
             8U);
+  const auto receipt = json_of("info " + (folder / "healed")).at("receipt");
+  EXPECT_EQ(receipt.at("healing").at("steps"), 6);
+  EXPECT_EQ(receipt.at("model_sha256"), json_of("info " + (folder / "converted")).at("receipt").at("model_sha256"));
+  EXPECT_FALSE(json_of("info " + (folder / "converted")).at("receipt").contains("healing"));
 }
 
 TEST(CommandLine, StopAndResumeEqualsOneRun) {
@@ -242,6 +268,21 @@ TEST(CommandLine, CtrlCEndsWithStatus130AndWritesNothing) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
+TEST(CommandLine, CtrlCInABenchLeavesNothingBehind) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "temporary");
+  // Stands in for Python: interrupts the bench while the model lies saved for the comparison, and never answers.
+  std::ofstream(folder / "python") << "#!/bin/sh\nread line\nls \"$TMPDIR\" >&2\nkill -INT $PPID\nsleep 1\n";
+  std::filesystem::permissions(folder / "python", std::filesystem::perms::owner_all);
+  const ProgramResult result = run_program(
+      "TMPDIR=" + (folder / "temporary") + " LATHE_PYTHON=" + (folder / "python") + " " + kProgram +
+      "bench tiny --against transformers --dtype f32 --prompt-tokens 8 --new-tokens 2 --rounds 1 --train-steps 0 2>&1");
+  EXPECT_NE(result.out.find("lathe-bench-"), std::string::npos) << result.out;
+  EXPECT_EQ(result.status, 130);
+  EXPECT_NE(result.out.find("cancelled"), std::string::npos) << result.out;
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "temporary"));
+}
+
 TEST(CommandLine, ListsMethodsRecipesAndDevices) {
   std::vector<std::string> names;
   for (const auto& method : json_of("methods")) names.push_back(method.at("name"));
@@ -258,7 +299,16 @@ TEST(CommandLine, TheTourLeavesAReportAndItsNumbers) {
   EXPECT_GT(tour.at("losses").at("converted").get<double>(), 0.0);
   EXPECT_TRUE(std::filesystem::exists(folder / "tour/report.md"));
   EXPECT_FALSE(tour.at("text").get<std::string>().empty());
-  for (const auto& figure : tour.at("paths").value("figures", nlohmann::json::array())) {
+  std::ifstream file(folder / "tour/report.md");
+  const std::string report(std::istreambuf_iterator<char>(file), {});
+  const std::size_t converted = report.find("### Converted and healed (");
+  const std::size_t original = report.find("### Original (");
+  ASSERT_NE(original, std::string::npos) << report;
+  EXPECT_NE(report.substr(converted, original - converted), report.substr(original, original - converted));
+  EXPECT_NE(report.find(tour.at("text").get<std::string>()), std::string::npos);
+  const auto figures = tour.at("paths").value("figures", nlohmann::json::array());
+  EXPECT_EQ(figures.size(), std::size_t{LATHE_TOUR_FIGURES});
+  for (const auto& figure : figures) {
     EXPECT_GT(std::filesystem::file_size(figure.get<std::string>()), 10'000U) << figure;
   }
 }
