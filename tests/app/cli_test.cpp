@@ -111,6 +111,21 @@ TEST(CommandLine, ATeacherMustBeAnotherModelOfTheSameVocabulary) {
   EXPECT_EQ(run_program(train + " --teacher tiny").status, 0);
 }
 
+TEST(CommandLine, ATeacherMustReadTheSameTokens) {
+  const TemporaryFolder folder;
+  const std::filesystem::path teacher = folder / "teacher";
+  std::filesystem::copy(LATHE_SOURCE_DIR "/assets/tiny", teacher);
+  nlohmann::json tokenizer = nlohmann::json::parse(std::ifstream(teacher / "tokenizer.json"));
+  auto& vocab = tokenizer.at("model").at("vocab");
+  std::swap(vocab.at("a"), vocab.at("b"));
+  std::ofstream(teacher / "tokenizer.json") << tokenizer.dump();
+  const ProgramResult result =
+      run_program(kProgram + "train tiny --trainable all --steps 1 --seq 16 --batch 1 --kl-weight 1 --teacher " +
+                  teacher.string() + " -o " + (folder / "out") + " 2>&1");
+  EXPECT_EQ(result.status, 1) << result.out;
+  EXPECT_NE(result.out.find("another tokenizer"), std::string::npos) << result.out;
+}
+
 TEST(CommandLine, ReportsAModelThatIsNotThereByStatusOne) {
   const ProgramResult result = run_program(kProgram + "info /no/such/model 2>&1");
   EXPECT_EQ(result.status, 1);
