@@ -36,18 +36,27 @@ ShortText state_of(const JobView& job) {
                 progress.unit == "bytes" ? "" : progress.unit.c_str());
 }
 
-ShortText speed_of(const JobView& job) {
+/// Where it is; where there is no room for all, without the stage's name.
+void draw_state(const JobView& job) {
   const Progress& progress = job.progress;
-  if (!job.running || job.seconds <= 0 || progress.done <= 0) return format("%s", "");
-  const double speed = static_cast<double>(progress.done) / job.seconds;
-  const double left = seconds_left(job);
-  const ShortText time = left >= 0 ? format_seconds(left) : format("%s", "");
-  if (progress.unit == "bytes")
-    return format("%s/s, %s left", format_bytes(static_cast<std::int64_t>(speed)).c_str(), time.c_str());
-  return format("%s %s/s, %s left", format_value(speed).c_str(), progress.unit.c_str(), time.c_str());
+  if (!job.running || progress.total <= 0) return fitting_text({state_of(job).c_str()});
+  const ShortText done = amount(progress.done, progress.unit);
+  const ShortText total = amount(progress.total, progress.unit);
+  fitting_text({state_of(job).c_str(), format("%s / %s", done.c_str(), total.c_str()).c_str()});
 }
 
-void draw_job(const JobView& job, Commands& commands) {
+/// Speed and time left; where there is no room for both, the time.
+void draw_speed(const StageSpeed& speed, const std::string& unit) {
+  const double per_second = speed.units_per_second();
+  if (per_second <= 0.0) return;
+  const ShortText text = speed_text(per_second, unit);
+  const double left = speed.seconds_left();
+  if (left < 0.0) return fitting_text({text.c_str()});
+  const ShortText time = format("%s left", format_seconds(left).c_str());
+  fitting_text({format("%s, %s", text.c_str(), time.c_str()).c_str(), time.c_str()});
+}
+
+void draw_job(const JobView& job, const StageSpeed& speed, Commands& commands) {
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
   ImGui::AlignTextToFramePadding();
@@ -59,11 +68,11 @@ void draw_job(const JobView& job, Commands& commands) {
   ImGui::TableNextColumn();
   ImGui::AlignTextToFramePadding();
   ImGui::PushStyleColor(ImGuiCol_Text, job.running ? colors().text : colors().dim);
-  clipped_text(state_of(job).c_str());
+  draw_state(job);
   ImGui::PopStyleColor();
   ImGui::TableNextColumn();
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
-  clipped_text(speed_of(job).c_str());
+  if (job.running) draw_speed(speed, job.progress.unit);
   ImGui::PopStyleColor();
   ImGui::TableNextColumn();
   ImGui::PushID(static_cast<int>(job.id));
@@ -73,10 +82,13 @@ void draw_job(const JobView& job, Commands& commands) {
 
 }  // namespace
 
-double seconds_left(const JobView& job) {
-  const Progress& progress = job.progress;
-  if (progress.done <= 0 || progress.total <= 0 || job.seconds <= 0) return -1;
-  return job.seconds * static_cast<double>(progress.total - progress.done) / static_cast<double>(progress.done);
+void JobsView::follow(const Session& session) {
+  std::erase_if(speeds_, [&](const auto& entry) {
+    const JobView* job = find_job(session, entry.first);
+    return job == nullptr || !job->running;
+  });
+  for (const JobView& job : session.jobs)
+    if (job.running) speeds_[job.id].follow(job);
 }
 
 void JobsView::draw(const Session& session, UiState&, Commands& commands) {
@@ -84,6 +96,7 @@ void JobsView::draw(const Session& session, UiState&, Commands& commands) {
     empty_state("No job has run yet. Opening, converting, training and writing appear here with progress and Cancel.");
     return;
   }
+  follow(session);
   if (!ImGui::BeginTable("jobs", 5, ImGuiTableFlags_ScrollY)) return;
   ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthStretch, 1.4F);
   ImGui::TableSetupColumn("bar", ImGuiTableColumnFlags_WidthStretch, 0.6F);
@@ -94,8 +107,11 @@ void JobsView::draw(const Session& session, UiState&, Commands& commands) {
   ImGuiListClipper clipper;
   clipper.Begin(count);
   while (clipper.Step()) {
-    for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i)
-      draw_job(session.jobs[static_cast<std::size_t>(count - 1 - i)], commands);
+    for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
+      const JobView& job = session.jobs[static_cast<std::size_t>(count - 1 - i)];
+      const auto speed = speeds_.find(job.id);
+      draw_job(job, speed == speeds_.end() ? StageSpeed() : speed->second, commands);
+    }
   }
   ImGui::EndTable();
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+
+#include "views/job_speed.h"
 #include "views/view.h"
 
 namespace lathe {
@@ -9,9 +12,11 @@ class JobsView : public View {
  public:
   Info info() const override { return {"jobs", "Jobs", {Place::Bottom, Place::Bottom, Place::Bottom, Place::Bottom}}; }
   void draw(const Session& session, UiState& ui, Commands& commands) override;
-};
 
-/// Seconds that are left at the speed so far; negative if not known yet.
-double seconds_left(const JobView& job);
+ private:
+  void follow(const Session& session);
+
+  std::map<JobId, StageSpeed> speeds_;  ///< of the jobs that run
+};
 
 }  // namespace lathe
