@@ -45,12 +45,14 @@ bool begin_step_plot(const char* id, ImVec2 size, const PlotOptions& options, co
   ImPlot::SetupAxis(ImAxis_Y1, options.y_label, ImPlotAxisFlags_NoHighlight | fit);
   ImPlot::SetupAxisLimits(ImAxis_X1, 1.0, std::max(2.0, options.x_last),
                           follow.follows ? ImPlotCond_Always : ImPlotCond_Once);
-  if (options.second_axis != nullptr)
-    ImPlot::SetupAxis(ImAxis_Y2, options.second_axis, ImPlotAxisFlags_AuxDefault | ImPlotAxisFlags_AutoFit);
+  for (std::size_t i = 0; i < options.right_axes.size(); ++i) {
+    if (options.right_axes[i] != nullptr)
+      ImPlot::SetupAxis(ImAxis_Y2 + static_cast<int>(i), options.right_axes[i],
+                        ImPlotAxisFlags_AuxDefault | ImPlotAxisFlags_AutoFit);
+  }
   if (options.log) ImPlot::SetupAxisScale(ImAxis_Y1, ImPlotScale_Log10);
   if (options.format != nullptr) ImPlot::SetupAxisFormat(ImAxis_Y1, options.format);
-  if (options.legend)
-    ImPlot::SetupLegend(ImPlotLocation_North, ImPlotLegendFlags_Horizontal | ImPlotLegendFlags_Outside);
+  if (options.legend) ImPlot::SetupLegend(ImPlotLocation_NorthEast);
   ImPlot::SetupMouseText(ImPlotLocation_SouthEast);
   ImPlot::SetupFinish();
   return true;
@@ -86,19 +88,21 @@ void decimate(const Series& series, std::size_t first, std::size_t last, std::si
     }
     return;
   }
-  const std::vector<Extent> extents = series.columns(first, last, columns);
-  const double step = static_cast<double>(last - first) / static_cast<double>(columns);
-  for (std::size_t i = 0; i < extents.size(); ++i) {
+  const std::size_t length = last - first;
+  const double step = static_cast<double>(length) / static_cast<double>(columns);
+  for (std::size_t i = 0; i < columns; ++i) {
+    const Extent extent = series.extent(first + length * i / columns, first + length * (i + 1) / columns);
     const double x = static_cast<double>(first) + 1.0 + (static_cast<double>(i) + 0.5) * step;
-    if (extents[i].has_nan) out.not_finite.push_back(x);
+    if (extent.has_nan) out.not_finite.push_back(x);
+    if (extent.low > extent.high) continue;  // not one sample of the column is finite
     out.x.push_back(x);
-    out.y.push_back(static_cast<double>(extents[i].low));
+    out.y.push_back(static_cast<double>(extent.low));
     out.x.push_back(x);
-    out.y.push_back(static_cast<double>(extents[i].high));
+    out.y.push_back(static_cast<double>(extent.high));
   }
 }
 
-void plot_series(const char* label, const Series& series, const ImVec4& tint, float weight) {
+void plot_series(const char* label, const Series& series, const CurveLook& look) {
   // One buffer serves all curves of all frames.
   static thread_local Polyline line;
   const ImPlotRect view = ImPlot::GetPlotLimits();
@@ -107,9 +111,11 @@ void plot_series(const char* label, const Series& series, const ImVec4& tint, fl
   const auto last = static_cast<std::size_t>(std::clamp(std::ceil(view.X.Max) + 1.0, 0.0, size));
   const auto columns = static_cast<std::size_t>(std::max(16.0F, ImPlot::GetPlotSize().x));
   decimate(series, first, last, columns, line);
+  if (look.scale != 1.0)
+    for (double& y : line.y) y *= look.scale;
   ImPlotSpec spec;
-  spec.LineColor = tint;
-  spec.LineWeight = px(weight);
+  spec.LineColor = look.tint;
+  spec.LineWeight = px(look.weight);
   ImPlot::PlotLine(label, line.x.data(), line.y.data(), static_cast<int>(line.x.size()), spec);
   if (line.not_finite.empty()) return;
   ImPlotSpec mark;

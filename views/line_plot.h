@@ -2,6 +2,7 @@
 
 #include <imgui.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -35,17 +36,23 @@ struct PlotOptions {
   const char* format = nullptr;  ///< of the ticks of y; null: ImPlot's
   bool log = false;
   bool legend = true;
-  const char* second_axis = nullptr;  ///< label of a second y axis at the right, ImAxis_Y2; null: none
-  double x_last = 1.0;                ///< of the data: steps
+  std::array<const char*, 2> right_axes{};  ///< labels of y axes at the right, ImAxis_Y2 and Y3; null: none
+  double x_last = 1.0;                      ///< of the data: steps
 };
 
 /// Begins a plot over training steps 1…`x_last` in the size; ends with end_step_plot().
 bool begin_step_plot(const char* id, ImVec2 size, const PlotOptions& options, const PlotFollow& follow);
 void end_step_plot(PlotFollow& follow);
 
+struct CurveLook {
+  ImVec4 tint;
+  float weight = 1.5F;
+  double scale = 1.0;  ///< what each sample is multiplied with
+};
+
 /// Draws what is visible of the curve with at most two points a pixel column; no extreme is lost, and what is not
 /// finite becomes a line in the colour of NaN. Sample i is at x = i + 1.
-void plot_series(const char* label, const Series& series, const ImVec4& tint, float weight = 1.5F);
+void plot_series(const char* label, const Series& series, const CurveLook& look);
 
 /// Two numbers for each column of [first, last): x and y of the lowest, x and y of the highest.
 struct Polyline {

@@ -3,9 +3,11 @@
 #include <implot.h>
 
 #include <algorithm>
+#include <array>
 
 #include "views/actions.h"
 #include "views/data_files.h"
+#include "views/reasons.h"
 #include "views/widgets.h"
 
 namespace lathe {
@@ -14,12 +16,12 @@ namespace {
 /// Draws the raw curve faintly under its average, or alone.
 void plot_smoothed(const char* label, const Series& series, Smoothed& smoothed, const ImVec4& tint, float weight) {
   if (weight <= 0.0F) {
-    plot_series(label, series, tint);
+    plot_series(label, series, {tint});
     return;
   }
   const ImVec4 faint = {tint.x, tint.y, tint.z, 0.28F};
-  plot_series(format("##raw %s", label).c_str(), series, faint, 1.0F);
-  plot_series(label, smoothed.follow(series, weight), tint, 1.8F);
+  plot_series(format("##raw %s", label).c_str(), series, {faint, 1.0F});
+  plot_series(label, smoothed.follow(series, weight), {tint, 1.8F});
 }
 
 void plot_held_out(const TrainCurves& train) {
@@ -44,7 +46,53 @@ void plot_held_out(const TrainCurves& train) {
   ImPlot::PlotInfLines("original", &original, 1, line);
 }
 
+/// A part of the loss that is of another size than the losses and would be flat on their axis.
+struct RightPart {
+  const char* name;
+  const char* label;
+  const char* axis;
+  const Series TrainCurves::*series;
+  bool LossParts::*shown;
+  const ImVec4 Palette::*tint;
+  bool smooths;
+};
+
+constexpr std::array<RightPart, LossView::kRightParts> kParts = {{
+    {"KL to the original", "KL (right)", "KL", &TrainCurves::kl, &LossParts::kl, &Palette::moe, true},
+    {"balance", "balance (right)", "balance", &TrainCurves::balance, &LossParts::balance, &Palette::good, true},
+    {"learning rate", "learning rate (right)", "rate", &TrainCurves::lr, &LossParts::lr, &Palette::dim, false},
+}};
+
 bool any_above_zero(const Series& series) { return !series.empty() && series.extent(0, series.size()).high > 0.0F; }
+
+/// The parts that are drawn, by index into kParts: one for each axis at the right, -1 for an axis that is free.
+std::array<int, 2> parts_at_right(const TrainCurves& train, const LossParts& parts) {
+  std::array<int, 2> chosen = {-1, -1};
+  std::size_t count = 0;
+  for (int i = 0; i < LossView::kRightParts && count < chosen.size(); ++i) {
+    const RightPart& part = kParts[static_cast<std::size_t>(i)];
+    if (parts.*part.shown && any_above_zero(train.*part.series)) chosen[count++] = i;
+  }
+  return chosen;
+}
+
+/// A menu of what is drawn beside the loss.
+void choose_parts(const TrainCurves& train, LossParts& parts) {
+  if (ImGui::Button("Parts")) ImGui::OpenPopup("loss parts");
+  explain("What is drawn beside the loss");
+  if (!ImGui::BeginPopup("loss parts")) return;
+  ImGui::Checkbox("next token", &parts.next_token);
+  const bool is_full = parts_at_right(train, parts).back() >= 0;
+  for (const RightPart& part : kParts) {
+    const bool has_any = any_above_zero(train.*part.series);
+    const bool can = has_any && (parts.*part.shown || !is_full);
+    ImGui::BeginDisabled(!can);
+    ImGui::Checkbox(part.name, &(parts.*part.shown));
+    ImGui::EndDisabled();
+    if (!can) explain(has_any ? "Both axes at the right are taken; switch one part off" : "This run has none of it");
+  }
+  ImGui::EndPopup();
+}
 
 }  // namespace
 
@@ -57,8 +105,8 @@ void LossView::draw(const Session& session, UiState& ui, Commands& commands) {
       if (empty_state("Open a model, convert some layers, then heal them: the loss of every step appears here.",
                       "Open the tiny model"))
         open_model({session, ui, commands}, "tiny");
-    } else if (empty_state("No training run yet. Start one and the loss of every step appears here.",
-                           "Start healing")) {
+    } else if (empty_state("No training run yet. Start one and the loss of every step appears here.", "Start healing",
+                           why_not_train({session, ui, commands}))) {
       run_action("train.start", {session, ui, commands});
     }
     return;
@@ -66,11 +114,8 @@ void LossView::draw(const Session& session, UiState& ui, Commands& commands) {
   draw_tools(session, ui);
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
-  const float footer = ImGui::GetTextLineHeightWithSpacing();
-  draw_loss(train, ui.settings, {space.x, space.y - footer});
-  const PixelRect rect = {low.x, low.y, space.x, ImGui::GetCursorScreenPos().y - low.y};
-  caption("Measured at every step, nats per token; all points kept. Double click to follow the run.");
-  export_menu("loss export", rect,
+  draw_loss(train, ui.settings, space);
+  export_menu("loss export", {low.x, low.y, space.x, space.y},
               {"loss", [&train] { return train_csv(train); }, [&train] { return train_json(train); }}, commands);
 }
 
@@ -84,6 +129,7 @@ void LossView::draw_tools(const Session& session, UiState& ui) {
   ImGui::SameLine(0, px(16));
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
   ImGui::Text("step %zu of %lld", train.loss.size(), static_cast<long long>(train.steps));
+  explain("Measured at every step, nats per token; every point is kept. Double click the plot to follow the run");
   if (train.skipped > 0) {
     ImGui::SameLine(0, px(16));
     ImGui::TextColored(colors().warning, "%lld skipped", static_cast<long long>(train.skipped));
@@ -98,6 +144,8 @@ void LossView::draw_tools(const Session& session, UiState& ui) {
   explain("Exponential moving average: s_i = (w s_{i-1} + (1 - w) x_i) / (1 - w^i); the raw curve stays visible");
   ImGui::SameLine(0, px(16));
   ImGui::Checkbox("log", &ui.settings.log_loss);
+  ImGui::SameLine(0, px(16));
+  choose_parts(train, ui.settings.loss_parts);
   ImGui::SameLine();
   export_button("loss export");
 }
@@ -107,16 +155,23 @@ void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImV
   PlotOptions options{
       .log = settings.log_loss,
       .x_last = static_cast<double>(std::max<std::int64_t>(train.steps, static_cast<std::int64_t>(train.loss.size())))};
-  // The KL is of another size than the losses and would flatten them on their axis.
-  const bool has_kl = any_above_zero(train.kl);
-  if (has_kl) options.second_axis = "KL";
+  const std::array<int, 2> right = parts_at_right(train, settings.loss_parts);
+  const auto part_at = [&](std::size_t axis) -> const RightPart& {
+    return kParts[static_cast<std::size_t>(right[axis])];
+  };
+  for (std::size_t axis = 0; axis < right.size(); ++axis)
+    if (right[axis] >= 0) options.right_axes[axis] = part_at(axis).axis;
   if (!begin_step_plot("##loss", size, options, follow_)) return;
   plot_smoothed("loss", train.loss, loss_, colors().accent, settings.smoothing);
-  plot_smoothed("next token", train.next_token, next_token_, colors().mla, settings.smoothing);
+  if (settings.loss_parts.next_token)
+    plot_smoothed("next token", train.next_token, next_token_, colors().mla, settings.smoothing);
   plot_held_out(train);
-  if (has_kl) {
-    ImPlot::SetAxes(ImAxis_X1, ImAxis_Y2);
-    plot_smoothed("KL (right)", train.kl, kl_, colors().moe, settings.smoothing);
+  for (std::size_t axis = 0; axis < right.size(); ++axis) {
+    if (right[axis] < 0) continue;
+    const RightPart& part = part_at(axis);
+    ImPlot::SetAxes(ImAxis_X1, ImAxis_Y2 + static_cast<int>(axis));
+    plot_smoothed(part.label, train.*part.series, right_[static_cast<std::size_t>(right[axis])], colors().*part.tint,
+                  part.smooths ? settings.smoothing : 0.0F);
   }
   end_step_plot(follow_);
 }

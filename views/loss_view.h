@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "views/line_plot.h"
 #include "views/view.h"
 
@@ -11,11 +13,14 @@ class LossView : public View {
   Info info() const override { return {"loss", "Loss", {Place::None, Place::Center, Place::None, Place::None}}; }
   void draw(const Session& session, UiState& ui, Commands& commands) override;
 
+  static constexpr int kRightParts = 3;  ///< KL, balance, learning rate
+
  private:
   void draw_tools(const Session& session, UiState& ui);
   void draw_loss(const TrainCurves& train, const Settings& settings, ImVec2 size);
 
-  Smoothed loss_, next_token_, kl_;
+  Smoothed loss_, next_token_;
+  std::array<Smoothed, kRightParts> right_;
   PlotFollow follow_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "views/actions.h"
 #include "views/data_files.h"
+#include "views/reasons.h"
 #include "views/widgets.h"
 
 namespace lathe {
@@ -12,7 +13,7 @@ void draw_curve(const char* title, const Series& series, PlotFollow& follow, ImV
   caption(title);
   const PlotOptions options{.format = "%.3g", .legend = false, .x_last = static_cast<double>(series.size())};
   if (begin_step_plot(format("##%s", title).c_str(), size, options, follow)) {
-    plot_series(title, series, colors().accent);
+    plot_series(title, series, {colors().accent});
     end_step_plot(follow);
   }
   ImGui::EndGroup();
@@ -24,7 +25,8 @@ void OptimiserView::draw(const Session& session, UiState& ui, Commands& commands
   const TrainCurves& train = session.train;
   if (train.loss.empty()) {
     if (empty_state("Learning rate, gradient norm and speed appear here while the model trains.",
-                    session.model ? "Start healing" : nullptr))
+                    session.model ? "Start healing" : nullptr,
+                    session.model ? why_not_train({session, ui, commands}) : nullptr))
       run_action("train.start", {session, ui, commands});
     return;
   }

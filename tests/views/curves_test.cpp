@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "views/attention_view.h"
-#include "views/latent_view.h"
 #include "views/line_plot.h"
+#include "views/spectrum.h"
 
 namespace lathe {
 namespace {
@@ -42,6 +42,17 @@ TEST(Curves, WhatIsNotFiniteIsMarkedNotDropped) {
   for (int i = 0; i < 5000; ++i) series.append(1.0F);
   decimate(series, 0, series.size(), 100, line);
   EXPECT_FALSE(line.not_finite.empty());
+}
+
+TEST(Curves, StretchesWithoutOneFiniteSampleAreLeftOut) {
+  Series series;
+  for (int i = 0; i < 4000; ++i) series.append(i >= 1000 && i < 3000 ? std::numeric_limits<float>::quiet_NaN() : 1.0F);
+  Polyline line;
+  decimate(series, 0, series.size(), 100, line);
+  EXPECT_EQ(line.x.size(), line.y.size());
+  EXPECT_EQ(line.y.size(), 100U);
+  for (const double y : line.y) EXPECT_EQ(y, 1.0);
+  EXPECT_EQ(line.not_finite.size(), 50U);
 }
 
 TEST(Curves, SmoothingIsTheUnbiasedAverage) {
