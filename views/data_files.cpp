@@ -1,7 +1,10 @@
 #include "views/data_files.h"
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "views/spectrum.h"
 
 namespace lathe {
 namespace {
@@ -21,6 +24,10 @@ long long number(std::int64_t value) { return static_cast<long long>(value); }
 const char* name_of(LayerPart part) { return part == LayerPart::Attention ? "attention" : "feed_forward"; }
 
 }  // namespace
+
+double entropy_scale(std::size_t experts) {
+  return 1.0 / std::log(std::max<double>(2.0, static_cast<double>(experts)));
+}
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -65,27 +72,30 @@ std::string train_json(const TrainCurves& train) {
 }
 
 std::string router_csv(const TrainCurves& train) {
-  std::string out = "step,layer,expert,load,entropy,max_violation,dead\n";
+  std::string out = "step,layer,expert,load,entropy_over_ln_experts,max_violation,dead,balance\n";
   for (const auto& [layer, router] : train.routers) {
     for (std::size_t step = 0; step < router.load.size(); ++step) {
+      const double entropy = at(router.entropy, step) * entropy_scale(router.load[step].size());
       for (std::size_t expert = 0; expert < router.load[step].size(); ++expert)
-        add(out, "%zu,%lld,%zu,%.9g,%.9g,%.9g,%.0f\n", step + 1, number(layer), expert,
-            static_cast<double>(router.load[step][expert]), at(router.entropy, step), at(router.max_violation, step),
-            at(router.dead, step));
+        add(out, "%zu,%lld,%zu,%.9g,%.9g,%.9g,%.0f,%.9g\n", step + 1, number(layer), expert,
+            static_cast<double>(router.load[step][expert]), entropy, at(router.max_violation, step),
+            at(router.dead, step), at(router.balance, step));
     }
   }
   return out;
 }
 
-std::string choices_csv(const RouterChoices& choices) {
-  std::string out = "position,token_id,token,rank,expert,weight\n";
-  const auto top_k = static_cast<std::size_t>(choices.top_k);
-  for (std::size_t i = 0; i < choices.tokens.size(); ++i) {
-    for (std::size_t k = 0; k < top_k && i * top_k + k < choices.experts.size(); ++k) {
-      add(out, "%zu,%lld,", i, number(choices.tokens[i].id));
-      out += csv_field(choices.tokens[i].text);
-      add(out, ",%zu,%d,%.9g\n", k + 1, choices.experts[i * top_k + k],
-          static_cast<double>(choices.weights[i * top_k + k]));
+std::string choices_csv(const std::map<std::int64_t, std::shared_ptr<const RouterChoices>>& by_layer) {
+  std::string out = "layer,position,token_id,token,rank,expert,weight\n";
+  for (const auto& [layer, choices] : by_layer) {
+    const auto top_k = static_cast<std::size_t>(choices->top_k);
+    for (std::size_t i = 0; i < choices->tokens.size(); ++i) {
+      for (std::size_t k = 0; k < top_k && i * top_k + k < choices->experts.size(); ++k) {
+        add(out, "%lld,%zu,%lld,", number(layer), i, number(choices->tokens[i].id));
+        out += csv_field(choices->tokens[i].text);
+        add(out, ",%zu,%d,%.9g\n", k + 1, choices->experts[i * top_k + k],
+            static_cast<double>(choices->weights[i * top_k + k]));
+      }
     }
   }
   return out;
@@ -94,15 +104,11 @@ std::string choices_csv(const RouterChoices& choices) {
 std::string spectra_csv(const std::vector<LayerReceipt>& layers) {
   std::string out = "layer,index,eigenvalue,lost_energy,kept\n";
   for (const LayerReceipt& layer : layers) {
-    double total = 0;
-    for (const float value : layer.spectrum.eigenvalues) total += static_cast<double>(value);
-    double left = total;
-    for (std::size_t i = 0; i < layer.spectrum.eigenvalues.size(); ++i) {
-      const double value = static_cast<double>(layer.spectrum.eigenvalues[i]);
-      left -= value;
-      add(out, "%lld,%zu,%.9g,%.9g,%d\n", number(layer.layer), i + 1, value,
-          total > 0 ? std::max(0.0, left / total) : 0.0, static_cast<std::int64_t>(i) < layer.spectrum.kept_rank);
-    }
+    const std::vector<float>& eigenvalues = layer.spectrum.eigenvalues;
+    const std::vector<double> lost = lost_energy(eigenvalues);
+    for (std::size_t i = 0; i < eigenvalues.size(); ++i)
+      add(out, "%lld,%zu,%.9g,%.9g,%d\n", number(layer.layer), i + 1, static_cast<double>(eigenvalues[i]), lost[i],
+          static_cast<std::int64_t>(i) < layer.spectrum.kept_rank);
   }
   return out;
 }
@@ -117,13 +123,17 @@ std::string attention_csv(const AttentionMap& map) {
   return out;
 }
 
-std::string writing_csv(const Writing& writing) {
-  std::string out = "position,token_id,token,probability\n";
-  for (std::size_t i = 0; i < writing.tokens.size(); ++i) {
-    add(out, "%zu,%lld,", i, number(writing.tokens[i].token.id));
-    out += csv_field(writing.tokens[i].token.text);
-    add(out, ",%.9g\n", static_cast<double>(writing.tokens[i].probability));
-  }
+std::string writing_csv(const Writing& writing, const Writing* original) {
+  std::string out = "model,position,token_id,token,probability\n";
+  const auto rows = [&out](const char* model, const Writing& of) {
+    for (std::size_t i = 0; i < of.tokens.size(); ++i) {
+      add(out, "%s,%zu,%lld,", model, i, number(of.tokens[i].token.id));
+      out += csv_field(of.tokens[i].token.text);
+      add(out, ",%.9g\n", static_cast<double>(of.tokens[i].probability));
+    }
+  };
+  rows("model", writing);
+  if (original != nullptr) rows("original", *original);
   return out;
 }
 

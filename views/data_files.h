@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 
 #include "model/data/session.h"
@@ -10,14 +13,18 @@ namespace lathe {
 /// that a float has.
 std::string train_csv(const TrainCurves& train);
 std::string router_csv(const TrainCurves& train);
-std::string choices_csv(const RouterChoices& choices);
+std::string choices_csv(const std::map<std::int64_t, std::shared_ptr<const RouterChoices>>& by_layer);
 std::string spectra_csv(const std::vector<LayerReceipt>& layers);
 std::string attention_csv(const AttentionMap& map);
-std::string writing_csv(const Writing& writing);
+/// `original`: what was written beside it, or null.
+std::string writing_csv(const Writing& writing, const Writing* original);
 std::string receipt_csv(const std::vector<LayerReceipt>& layers);
 
 std::string train_json(const TrainCurves& train);
 std::string receipt_text(const Receipt& receipt);
+
+/// What turns the entropy of a load in nats into H / ln E, 1 at perfect balance.
+double entropy_scale(std::size_t experts);
 
 /// A field of a CSV file, quoted where it must be.
 std::string csv_field(const std::string& text);

@@ -8,6 +8,7 @@
 #include "views/actions.h"
 #include "views/data_files.h"
 #include "views/layer_cell.h"
+#include "views/spectrum.h"
 #include "views/widgets.h"
 
 namespace lathe {
@@ -15,23 +16,13 @@ namespace {
 
 constexpr double kFloor = 1e-9;  // of what a log axis shows
 
-std::vector<const LayerReceipt*> spectra_of(const Session& session) {
-  std::vector<const LayerReceipt*> found;
+void find_spectra(const Session& session, std::vector<const LayerReceipt*>& found) {
+  found.clear();
+  if (!session.model) return;
   for (std::int64_t layer = 0; layer < session.model->config.num_layers(); ++layer) {
     const LayerReceipt* receipt = receipt_of(session, {layer, LayerPart::Attention});
     if (receipt != nullptr && !receipt->spectrum.eigenvalues.empty()) found.push_back(receipt);
   }
-  return found;
-}
-
-double kept_energy(const LatentSpectrum& spectrum) {
-  double total = 0, kept = 0;
-  for (std::size_t i = 0; i < spectrum.eigenvalues.size(); ++i) {
-    const double value = static_cast<double>(spectrum.eigenvalues[i]);
-    total += value;
-    if (static_cast<std::int64_t>(i) < spectrum.kept_rank) kept += value;
-  }
-  return total > 0 ? kept / total : 0;
 }
 
 void mark_rank(std::int64_t rank) {
@@ -61,22 +52,9 @@ void plot_line(const char* label, const std::vector<double>& x, const std::vecto
 
 }  // namespace
 
-std::vector<double> lost_energy(const std::vector<float>& eigenvalues) {
-  // From the small end, so that the small losses of high ranks keep their digits.
-  std::vector<double> lost(eigenvalues.size(), 0.0);
-  double tail = 0;
-  for (std::size_t i = eigenvalues.size(); i-- > 0;) {
-    lost[i] = tail;
-    tail += std::max(0.0, static_cast<double>(eigenvalues[i]));
-  }
-  for (double& value : lost) value = tail > 0 ? value / tail : 0;
-  return lost;
-}
-
 void LatentView::draw(const Session& session, UiState& ui, Commands& commands) {
-  const std::vector<const LayerReceipt*> spectra =
-      session.model ? spectra_of(session) : std::vector<const LayerReceipt*>();
-  if (spectra.empty()) {
+  find_spectra(session, spectra_);
+  if (spectra_.empty()) {
     if (empty_state("Plan an MLA layer on the board (M) and convert it: the spectrum that its low rank cuts, and what "
                     "is lost at every rank, appear here.",
                     session.model && ui.plan.plan().empty() ? "Suggest a plan" : nullptr))
@@ -84,12 +62,12 @@ void LatentView::draw(const Session& session, UiState& ui, Commands& commands) {
     return;
   }
   const auto chosen =
-      std::ranges::find(spectra, ui.latent_layer, [](const LayerReceipt* receipt) { return receipt->layer; });
-  const LayerReceipt& receipt = chosen == spectra.end() ? *spectra.front() : **chosen;
+      std::ranges::find(spectra_, ui.latent_layer, [](const LayerReceipt* receipt) { return receipt->layer; });
+  const LayerReceipt& receipt = chosen == spectra_.end() ? *spectra_.front() : **chosen;
   ui.latent_layer = receipt.layer;
   if (ui.watch_latent) commands.watch({.kind = PictureKind::LiveLatent, .layer = receipt.layer, .prompt = {}});
   prepare(receipt.spectrum);
-  if (ImGui::BeginChild("layers", {px(172), 0})) draw_layers(session, ui);
+  if (ImGui::BeginChild("layers", {px(172), 0})) draw_layers(ui);
   ImGui::EndChild();
   ImGui::SameLine();
   ImGui::BeginGroup();
@@ -116,8 +94,8 @@ void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectr
   export_menu("latent export", {low.x, low.y, space.x, space.y}, exports, commands);
 }
 
-void LatentView::draw_layers(const Session& session, UiState& ui) {
-  for (const LayerReceipt* receipt : spectra_of(session)) {
+void LatentView::draw_layers(UiState& ui) {
+  for (const LayerReceipt* receipt : spectra_) {
     const double kept = kept_energy(receipt->spectrum);
     ImGui::PushID(static_cast<int>(receipt->layer));
     const ShortText label = format("L%lld", static_cast<long long>(receipt->layer));
@@ -133,6 +111,8 @@ void LatentView::draw_layers(const Session& session, UiState& ui) {
 }
 
 void LatentView::prepare(const LatentSpectrum& spectrum) {
+  if (prepared_ == spectrum.eigenvalues) return;
+  prepared_ = spectrum.eigenvalues;
   lost_ = lost_energy(spectrum.eigenvalues);
   rank_.clear();
   eigenvalue_.clear();
@@ -148,9 +128,9 @@ void LatentView::draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent*
   setup("eigenvalue", static_cast<double>(rank_.size()));
   plot_line("calibration", rank_, eigenvalue_, colors().accent);
   if (live != nullptr) {
-    std::vector<double> now;
-    for (const float value : live->eigenvalues) now.push_back(std::max(kFloor, static_cast<double>(value)));
-    plot_line("latents now", rank_, now, colors().good);
+    live_.clear();
+    for (const float value : live->eigenvalues) live_.push_back(std::max(kFloor, static_cast<double>(value)));
+    plot_line("latents now", rank_, live_, colors().good);
   }
   mark_rank(spectrum.kept_rank);
   ImPlot::EndPlot();

@@ -14,16 +14,16 @@ class LatentView : public View {
   void draw(const Session& session, UiState& ui, Commands& commands) override;
 
  private:
-  void draw_layers(const Session& session, UiState& ui);
+  void draw_layers(UiState& ui);
   void draw_plots(const Session& session, const LatentSpectrum& spectrum, UiState& ui, Commands& commands);
   void draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent* live, ImVec2 size);
   void draw_lost(const LatentSpectrum& spectrum, ImVec2 size);
   void prepare(const LatentSpectrum& spectrum);
 
-  std::vector<double> rank_, eigenvalue_, lost_;  ///< of the spectrum shown; kept for their memory alone
+  // What is drawn, kept so that a frame computes and allocates nothing while the spectrum stays the same.
+  std::vector<const LayerReceipt*> spectra_;
+  std::vector<double> rank_, eigenvalue_, lost_, live_;
+  std::vector<float> prepared_;  ///< the eigenvalues of which rank_, eigenvalue_ and lost_ were made
 };
-
-/// 1 - E(r) for r = 1…n: the share of the energy (sum of eigenvalues) that a cut after r loses.
-std::vector<double> lost_energy(const std::vector<float>& eigenvalues);
 
 }  // namespace lathe

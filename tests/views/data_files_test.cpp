@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -56,6 +58,45 @@ TEST(DataFiles, SpectraSayWhatACutLoses) {
   layer.layer = 3;
   layer.spectrum = {.layer = 3, .kept_rank = 2, .eigenvalues = {6.0F, 3.0F, 1.0F}};
   EXPECT_EQ(spectra_csv({layer}), "layer,index,eigenvalue,lost_energy,kept\n3,1,6,0.4,1\n3,2,3,0.1,1\n3,3,1,0,0\n");
+}
+
+TEST(DataFiles, SpectraKeepTheDigitsOfSmallLosses) {
+  LayerReceipt layer;
+  layer.spectrum = {.layer = 0, .kept_rank = 1, .eigenvalues = {1e8F, 1e-3F, 2e-9F}};
+  const std::vector<std::string> lines = lines_of(spectra_csv({layer}));
+  double lost = 0.0;
+  ASSERT_EQ(std::sscanf(lines[2].c_str(), "0,2,%*f,%lf", &lost), 1);
+  EXPECT_NEAR(lost, 2e-17, 1e-23);
+}
+
+TEST(DataFiles, ChoicesNameTheirLayerUnderOneHeader) {
+  const Session session = full_session();
+  const std::vector<std::string> lines = lines_of(choices_csv(session.router_choices));
+  EXPECT_EQ(lines[0], "layer,position,token_id,token,rank,expert,weight");
+  EXPECT_EQ(std::ranges::count(lines, lines[0]), 1);
+  EXPECT_EQ(lines[1].substr(0, 9), "11,0,100,");
+  EXPECT_EQ(lines.back().substr(0, 3), "23,");
+}
+
+TEST(DataFiles, RoutersGiveTheEntropyAsAShareOfTheLargest) {
+  TrainCurves train;
+  RouterHistory& history = train.routers[2];
+  history.load.push_back({0.25F, 0.25F, 0.25F, 0.25F});
+  history.entropy.append(std::log(4.0F));
+  history.max_violation.append(0.0F);
+  history.dead.append(0.0F);
+  history.balance.append(1.5F);
+  const std::vector<std::string> lines = lines_of(router_csv(train));
+  EXPECT_EQ(lines[0], "step,layer,expert,load,entropy_over_ln_experts,max_violation,dead,balance");
+  EXPECT_EQ(lines[1], "1,2,0,0.25,1,0,0,1.5");
+}
+
+TEST(DataFiles, WritingsOfBothModelsAreToldApart) {
+  const Session session = full_session();
+  const std::vector<std::string> lines = lines_of(writing_csv(session.writing, &session.writing_original));
+  EXPECT_EQ(lines[1].substr(0, 8), "model,0,");
+  EXPECT_EQ(std::ranges::count_if(lines, [](const std::string& line) { return line.starts_with("original,"); }), 48);
+  EXPECT_EQ(writing_csv(session.writing, nullptr).find("original,"), std::string::npos);
 }
 
 TEST(DataFiles, AttentionLeavesOutWhatIsMasked) {
