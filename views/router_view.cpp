@@ -3,17 +3,17 @@
 #include <implot.h>
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "views/actions.h"
 #include "views/data_files.h"
+#include "views/load_panel.h"
+#include "views/reasons.h"
 #include "views/token_text.h"
 #include "views/widgets.h"
 
 namespace lathe {
 namespace {
-
-constexpr float kNumbersWidth = 212.0F;
 
 /// Eight experts have colours of their own; more share the colour of magnitude, and one chosen stands out.
 ImU32 expert_color(std::int64_t expert, std::int64_t num_experts, std::int64_t highlighted, float alpha) {
@@ -35,31 +35,36 @@ void choice_tooltip(const RouterChoices& choices, std::size_t token) {
   ImGui::EndTooltip();
 }
 
-/// A button for each layer with experts.
+float button_width(const char* label) {
+  return ImGui::CalcTextSize(label, nullptr, true).x + 2 * ImGui::GetStyle().FramePadding.x;
+}
+
+/// A button for each layer with experts, on as many lines as they need.
 void choose_layer(const ModelConfig& config, UiState& ui) {
   if (!is_converted(config, {ui.router_layer, LayerPart::FeedForward})) ui.router_layer = first_moe_layer(config);
+  bool first = true;
   for (std::int64_t layer = 0; layer < config.num_layers(); ++layer) {
     if (!is_converted(config, {layer, LayerPart::FeedForward})) continue;
     const bool on = layer == ui.router_layer;
+    const ShortText label = format("L%lld", static_cast<long long>(layer));
+    if (!std::exchange(first, false)) same_line_if_fits(button_width(label.c_str()), px(4));
     ImGui::PushStyleColor(ImGuiCol_Button, on ? colors().accent_soft : colors().field);
-    if (ImGui::Button(format("L%lld", static_cast<long long>(layer)).c_str())) ui.router_layer = layer;
+    if (ImGui::Button(label.c_str())) ui.router_layer = layer;
     ImGui::PopStyleColor();
-    ImGui::SameLine(0, px(4));
   }
 }
 
 /// A button for each expert in its colour; pressed again, none stands out.
 void choose_expert(std::int64_t num_experts, UiState& ui) {
   for (std::int64_t expert = 0; expert < num_experts; ++expert) {
-    ImGui::SameLine(0, expert == 0 ? px(24) : px(2));
+    const ShortText label = format("%lld##expert", static_cast<long long>(expert));
+    if (expert > 0) same_line_if_fits(button_width(label.c_str()), px(2));
     const ImU32 tint = expert_color(expert, num_experts, -1, 0.55F);
     ImGui::PushStyleColor(ImGuiCol_Button, ui.router_expert == expert ? color(colors().accent) : tint);
-    if (ImGui::Button(format("%lld##expert", static_cast<long long>(expert)).c_str()))
-      ui.router_expert = ui.router_expert == expert ? -1 : expert;
+    if (ImGui::Button(label.c_str())) ui.router_expert = ui.router_expert == expert ? -1 : expert;
     ImGui::PopStyleColor();
     explain("Highlight what this expert took; press again for all");
   }
-  ImGui::NewLine();
 }
 
 /// The colour of a token: that of its first expert, or of the highlighted one if it went there at all.
@@ -82,19 +87,6 @@ void draw_choices(const RouterChoices& choices, std::int64_t highlighted) {
   }
   flow.end();
   if (hovered < count) choice_tooltip(choices, hovered);
-}
-
-void draw_scale() {
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float width = px(96);
-  for (int i = 0; i < 48; ++i) {
-    const float x = at.x + width * static_cast<float>(i) / 48.0F;
-    ImGui::GetWindowDrawList()->AddRectFilled({x, at.y + px(5)}, {x + width / 48.0F + 1, at.y + px(13)},
-                                              sample(cividis(), static_cast<float>(i) / 47.0F));
-  }
-  ImGui::Dummy({width, px(18)});
-  ImGui::SameLine();
-  caption("load: 0 to twice the even share");
 }
 
 }  // namespace
@@ -121,7 +113,8 @@ void RouterView::draw(const Session& session, UiState& ui, Commands& commands) {
   if (page_ == 2) {
     draw_tokens(session, ui, commands);
   } else if (session.train.routers.empty()) {
-    if (empty_state("The load of each expert is measured while the model trains.", "Start healing"))
+    if (empty_state("The load of each expert is measured while the model trains.", "Start healing",
+                    why_not_train({session, ui, commands})))
       run_action("train.start", {session, ui, commands});
   } else if (page_ == 0) {
     draw_load(session);
@@ -130,64 +123,24 @@ void RouterView::draw(const Session& session, UiState& ui, Commands& commands) {
   }
   Exports exports{"router", [&session] { return router_csv(session.train); }};
   if (page_ == 2) {
-    exports.csv = [&session] {
-      std::string all;
-      for (const auto& [layer, choices] : session.router_choices) all += choices_csv(*choices);
-      return all;
-    };
+    exports.csv = [&session] { return choices_csv(session.router_choices); };
   }
   export_menu("router export", {low.x, low.y, space.x, space.y}, exports, commands);
 }
 
 void RouterView::draw_load(const Session& session) {
   const auto layers = static_cast<float>(session.train.routers.size());
-  const float footer = ImGui::GetTextLineHeightWithSpacing() + px(4);
+  const float footer = 2 * ImGui::GetTextLineHeightWithSpacing();
   const float space = ImGui::GetContentRegionAvail().y - footer;
-  const float height = std::clamp(space / layers - px(6), px(28), px(96));
-  if (ImGui::BeginChild("strips", {0, -footer})) {
-    for (const auto& entry : session.train.routers) draw_strip(entry.first, session.train, height);
+  const float height = std::clamp(space / layers - px(6), px(30), px(96));
+  if (ImGui::BeginChild("strips", {0, std::min(space, (height + ImGui::GetStyle().ItemSpacing.y) * layers)})) {
+    for (const auto& [layer, history] : session.train.routers) {
+      strips_[layer].follow(history, session.train.run);
+      draw_load_strip(layer, history, strips_[layer], height);
+    }
   }
   ImGui::EndChild();
-  draw_scale();
-}
-
-void RouterView::draw_strip(std::int64_t layer, const TrainCurves& train, float height) {
-  LoadStrip& strip = strips_[layer];
-  const RouterHistory& history = train.routers.at(layer);
-  strip.follow(history, train.run);
-  if (strip.experts() == 0) return;
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float numbers = px(kNumbersWidth);
-  const float label = px(40);
-  const ImVec2 low = {at.x + label, at.y};
-  const ImVec2 high = {std::max(low.x + px(40), at.x + ImGui::GetContentRegionAvail().x - numbers), at.y + height};
-  ImDrawList* list = ImGui::GetWindowDrawList();
-  list->AddText({at.x, at.y + (height - ImGui::GetTextLineHeight()) / 2}, color(colors().dim),
-                format("L%lld", static_cast<long long>(layer)).c_str());
-  strip.texture().draw(list, low, high);
-  const double experts = static_cast<double>(strip.experts());
-  const double entropy = static_cast<double>(history.entropy.back()) / std::log(std::max(2.0, experts));
-  const ShortText text =
-      format("H %.3f  MaxVio %.2f  dead %.0f", entropy, static_cast<double>(history.max_violation.back()),
-             static_cast<double>(history.dead.back()));
-  const float size = ImGui::GetFontSize() * 0.85F;
-  list->AddText(mono_font(), size, {high.x + px(8), at.y + (height - size) / 2},
-                color(history.dead.back() > 0 ? colors().warning : colors().dim), text.c_str());
-  ImGui::Dummy({ImGui::GetContentRegionAvail().x, height});
-  if (!ImGui::IsItemHovered() || !ImGui::IsMouseHoveringRect(low, high) || !ImGui::BeginTooltip()) return;
-  const ImVec2 mouse = ImGui::GetMousePos();
-  const auto columns = static_cast<std::size_t>(strip.texture().width());
-  const float x = (mouse.x - low.x) / (high.x - low.x) * static_cast<float>(columns);
-  const float y = (mouse.y - low.y) / height * static_cast<float>(strip.experts());
-  const std::size_t column = std::min(static_cast<std::size_t>(x), columns - 1);
-  const std::size_t expert = std::min(static_cast<std::size_t>(y), strip.experts() - 1);
-  ImGui::Text("Layer %lld, expert %zu", static_cast<long long>(layer), expert);
-  ImGui::Text(
-      "step %zu%s: %.1f %% of the choices", column * strip.pool() + 1,
-      strip.pool() > 1 ? format(" to %zu, mean", std::min((column + 1) * strip.pool(), strip.steps())).c_str() : "",
-      100.0 * static_cast<double>(strip.load(column, expert)));
-  ImGui::Text("even share %.1f %%", 100.0 / experts);
-  ImGui::EndTooltip();
+  draw_load_axis(session.train.loss.size());
 }
 
 void RouterView::draw_balance(const Session& session) {
@@ -199,7 +152,7 @@ void RouterView::draw_balance(const Session& session) {
     const Series RouterHistory::*series;
     PlotFollow* follow;
   };
-  const Curve curves[] = {{"entropy, nats", &RouterHistory::entropy, &entropy_},
+  const Curve curves[] = {{"H / ln E", &RouterHistory::entropy, &entropy_},
                           {"MaxVio", &RouterHistory::max_violation, &violation_},
                           {"dead experts", &RouterHistory::dead, &dead_}};
   for (const Curve& curve : curves) {
@@ -213,14 +166,18 @@ void RouterView::draw_balance(const Session& session) {
       int index = 0;
       for (const auto& [layer, history] : session.train.routers) {
         const ImVec4 tint = ImGui::ColorConvertU32ToFloat4(okabe_ito(index++));
-        plot_series(format("L%lld", static_cast<long long>(layer)).c_str(), history.*curve.series, tint);
+        const double scale =
+            curve.follow == &entropy_ && !history.load.empty() ? entropy_scale(history.load.front().size()) : 1.0;
+        plot_series(format("L%lld", static_cast<long long>(layer)).c_str(), history.*curve.series,
+                    {.tint = tint, .scale = scale});
       }
       end_step_plot(*curve.follow);
     }
     ImGui::EndGroup();
   }
   caption(
-      "Measured at every step. Entropy of the load, ln(experts) at balance; MaxVio = max load / mean load \u2212 1.");
+      "Measured at every step. H / ln E: entropy of the load over ln(experts), 1 at balance; MaxVio = max load / mean "
+      "load \u2212 1.");
 }
 
 void RouterView::draw_tokens(const Session& session, UiState& ui, Commands& commands) {
@@ -229,8 +186,8 @@ void RouterView::draw_tokens(const Session& session, UiState& ui, Commands& comm
   const auto found = session.router_choices.find(ui.router_layer);
   const bool any = found != session.router_choices.end() && found->second && found->second->top_k > 0;
   if (!any || found->second->tokens.empty()) {
-    ImGui::NewLine();
-    if (empty_state("Which experts each token of the prompt went to appears after something was written.", "Write"))
+    if (empty_state("Which experts each token of the prompt went to appears after something was written.", "Write",
+                    why_not_write({session, ui, commands})))
       run_action("generate.write", {session, ui, commands});
     return;
   }

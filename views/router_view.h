@@ -19,7 +19,6 @@ class RouterView : public View {
 
  private:
   void draw_load(const Session& session);
-  void draw_strip(std::int64_t layer, const TrainCurves& train, float height);
   void draw_balance(const Session& session);
   void draw_tokens(const Session& session, UiState& ui, Commands& commands);
 
