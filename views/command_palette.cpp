@@ -45,7 +45,7 @@ void draw_command_palette(ActionContext context) {
   if (!ImGui::IsPopupOpen(kTitle)) ImGui::OpenPopup(kTitle);
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   ImGui::SetNextWindowPos({viewport->GetCenter().x, viewport->Pos.y + px(96)}, ImGuiCond_Always, {0.5F, 0});
-  ImGui::SetNextWindowSize({px(560), 0});
+  ImGui::SetNextWindowSize({std::min(px(560), viewport->Size.x - px(32)), 0});
   if (!ImGui::BeginPopup(kTitle, ImGuiWindowFlags_NoMove)) {
     ui.dialog = Dialog::None;  // a click outside closed it
     return;
@@ -55,11 +55,12 @@ void draw_command_palette(ActionContext context) {
   if (text_input("##query", ui.palette_query, "Type what you want to do")) ui.palette_choice = 0;
   const std::vector<const Action*> found = search_actions(ui.palette_query);
   move_choice(ui, static_cast<int>(found.size()));
-  const Action* run = nullptr;
-  if (ImGui::BeginChild("found", {0, px(320)}, ImGuiChildFlags_None, ImGuiWindowFlags_NoNavInputs)) {
+  const Action* chosen = nullptr;
+  const float height = std::min(px(320), viewport->Size.y - px(192));
+  if (ImGui::BeginChild("found", {0, height}, ImGuiChildFlags_None, ImGuiWindowFlags_NoNavInputs)) {
     for (int i = 0; i < static_cast<int>(found.size()); ++i) {
       const Action* action = found[static_cast<std::size_t>(i)];
-      if (draw_row(*action, i == ui.palette_choice, context)) run = action;
+      if (draw_row(*action, i == ui.palette_choice, context)) chosen = action;
       if (i == ui.palette_choice && (ImGui::IsKeyPressed(ImGuiKey_DownArrow) || ImGui::IsKeyPressed(ImGuiKey_UpArrow)))
         ImGui::SetScrollHereY();
     }
@@ -67,10 +68,10 @@ void draw_command_palette(ActionContext context) {
   }
   ImGui::EndChild();
   const bool enter = ImGui::IsKeyPressed(ImGuiKey_Enter) || ImGui::IsKeyPressed(ImGuiKey_KeypadEnter);
-  if (enter && !found.empty()) run = found[static_cast<std::size_t>(ui.palette_choice)];
-  if (run != nullptr && !run->enabled(context)) run = nullptr;
-  if (run != nullptr || ImGui::IsKeyPressed(ImGuiKey_Escape)) close(ui);
-  if (run != nullptr) run->run(context);
+  if (enter && !found.empty()) chosen = found[static_cast<std::size_t>(ui.palette_choice)];
+  if (chosen != nullptr && !chosen->enabled(context)) chosen = nullptr;
+  if (chosen != nullptr || ImGui::IsKeyPressed(ImGuiKey_Escape)) close(ui);
+  if (chosen != nullptr) run(*chosen, context);
   ImGui::EndPopup();
 }
 

@@ -12,7 +12,7 @@ namespace {
 bool begin_modal(const char* title, UiState& ui, float width) {
   if (!ImGui::IsPopupOpen(title)) ImGui::OpenPopup(title);
   ImGui::SetNextWindowPos(ImGui::GetMainViewport()->GetCenter(), ImGuiCond_Always, {0.5F, 0.5F});
-  ImGui::SetNextWindowSize({px(width), 0});
+  ImGui::SetNextWindowSize({std::min(px(width), ImGui::GetMainViewport()->Size.x - px(32)), 0});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(20), px(16)});
   bool open = true;
   const bool shown = ImGui::BeginPopupModal(
@@ -27,7 +27,8 @@ bool begin_modal(const char* title, UiState& ui, float width) {
 
 void draw_shortcuts(ActionContext context) {
   if (!begin_modal("Keyboard shortcuts", context.ui, 560)) return;
-  if (ImGui::BeginTable("keys", 2, ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY, {0, px(420)})) {
+  const float height = std::min(px(420), ImGui::GetMainViewport()->Size.y - px(120));
+  if (ImGui::BeginTable("keys", 2, ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY, {0, height})) {
     ImGui::TableSetupColumn("action");
     ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthFixed, px(170));
     const auto row = [](const char* title, const char* key) {
@@ -141,7 +142,8 @@ void draw_failure(const JobView& job, float& y, UiState& ui) {
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   const ImVec2 corner = {viewport->WorkPos.x + viewport->WorkSize.x - px(16), y};
   ImGui::SetNextWindowPos(corner, ImGuiCond_Always, {1, 1});
-  ImGui::SetNextWindowSizeConstraints({px(420), 0}, {px(420), px(360)});
+  const float width = std::min(px(420), viewport->WorkSize.x - px(32));
+  ImGui::SetNextWindowSizeConstraints({width, 0}, {width, std::min(px(360), viewport->WorkSize.y - px(32))});
   ImGui::PushStyleColor(ImGuiCol_WindowBg, mix(colors().raised, colors().error, 0.08F));
   ImGui::PushStyleColor(ImGuiCol_Border, colors().error);
   const ShortText name = format("##failure %lld", static_cast<long long>(job.id));

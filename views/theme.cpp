@@ -1,5 +1,6 @@
 #include "views/theme.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <implot.h>
@@ -192,6 +193,10 @@ void apply_theme(Theme theme, float scale) {
   // A style that is set inside a frame takes its font size at the start of the next one.
   style.FontSizeBase = style._NextFrameFontSizeBase = kFontSize;
   style.ScaleAllSizes(scale);
+  // Scaling cuts the fraction off, and a border of 0.75 pixels would be none.
+  const float line = std::max(1.0F, std::floor(scale));
+  style.WindowBorderSize = style.PopupBorderSize = style.FrameBorderSize = line;
+  style.ChildBorderSize = style.TabBarBorderSize = style.SeparatorTextBorderSize = line;
   style.FontScaleMain = scale;
   ImGui::GetStyle() = style;
   if (ImPlot::GetCurrentContext() != nullptr) {

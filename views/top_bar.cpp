@@ -3,13 +3,19 @@
 #include <algorithm>
 
 #include "views/bars.h"
+#include "views/reasons.h"
 #include "views/widgets.h"
 
 namespace lathe {
 namespace {
 
-/// Two lines: a small name above a value.
+constexpr float kConvertWidth = 112.0F;
+constexpr float kBarWidth = 184.0F;
+
+/// Two lines: a small name above a value. Where the line has no room for it, it is left out.
 void figure(const char* name, const char* value, const ImVec4& tint, const char* tooltip) {
+  const float width = std::max(ImGui::CalcTextSize(name).x * 0.8F, ImGui::CalcTextSize(value).x);
+  if (width > ImGui::GetContentRegionAvail().x) return;
   ImGui::BeginGroup();
   const float y = px(8);
   ImGui::SetCursorPosY(y);
@@ -31,7 +37,7 @@ void tool(const char* label, const char* id, ActionContext context) {
   const Action* action = find_action(id);
   ImGui::BeginDisabled(!action->enabled(context));
   const std::string tip = std::string(action->title) + "  " + key_text(action->key);
-  if (quiet_button(label, tip.c_str())) action->run(context);
+  if (quiet_button(label, tip.c_str())) run(*action, context);
   ImGui::EndDisabled();
   ImGui::SameLine(0, px(2));
 }
@@ -131,11 +137,34 @@ void draw_summary(const Session& session, const UiState& ui) {
   }
 }
 
+/// The figures end before what stands at the right, `right` wide.
+void draw_figures(const ActionContext& context, float right) {
+  const float width = std::max(1.0F, ImGui::GetContentRegionAvail().x - right - px(16));
+  ImGui::SetCursorPosY(0);
+  if (ImGui::BeginChild("figures", {width, ImGui::GetWindowHeight()}, ImGuiChildFlags_None,
+                        ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse))
+    draw_summary(context.session, context.ui);
+  ImGui::EndChild();
+}
+
+void draw_convert(ActionContext context) {
+  const char* why_not = why_not_convert(context);
+  const float width = px(kConvertWidth);
+  ImGui::SetCursorPos({ImGui::GetWindowWidth() - width - px(12), (ImGui::GetWindowHeight() - px(30)) / 2});
+  ImGui::BeginDisabled(why_not != nullptr);
+  if (primary_button("Convert", {width, px(30)})) run_action("plan.convert", context);
+  ImGui::EndDisabled();
+  explain(why_not != nullptr ? why_not : "Carry out the plan, layer by layer (Ctrl+Enter). Undo takes it back.");
+}
+
+float cancel_width() { return ImGui::CalcTextSize("Cancel").x + 2 * px(14); }
+float running_width() { return cancel_width() + px(kBarWidth + 12); }
+
 void draw_running(const JobView& job, Commands& commands) {
   const float fraction =
       job.progress.total > 0 ? static_cast<float>(job.progress.done) / static_cast<float>(job.progress.total) : 0.0F;
-  const float cancel = ImGui::CalcTextSize("Cancel").x + 2 * px(14);
-  const float bar = px(184);
+  const float cancel = cancel_width();
+  const float bar = px(kBarWidth);
   ImGui::SetCursorPosX(ImGui::GetWindowWidth() - cancel - bar - px(24));
   ImGui::BeginGroup();
   ImGui::SetCursorPosY(px(9));
@@ -168,18 +197,12 @@ void draw_top_bar(ActionContext context) {
     tool("\u21a9", "edit.undo", context);
     tool("\u21aa", "edit.redo", context);
     ImGui::SameLine(0, px(20));
-    ImGui::SetCursorPosY(px(8));
-    draw_summary(context.session, context.ui);
-    if (const JobView* job = context.session.running_job()) {
+    const JobView* job = context.session.running_job();
+    draw_figures(context, job != nullptr ? running_width() : px(kConvertWidth));
+    if (job != nullptr) {
       draw_running(*job, context.commands);
     } else {
-      const Action* convert = find_action("plan.convert");
-      const float width = px(112);
-      ImGui::SetCursorPos({ImGui::GetWindowWidth() - width - px(12), (ImGui::GetWindowHeight() - px(30)) / 2});
-      ImGui::BeginDisabled(!convert->enabled(context));
-      if (primary_button("Convert", {width, px(30)})) convert->run(context);
-      ImGui::EndDisabled();
-      explain("Carry out the plan, layer by layer (Ctrl+Enter). Undo takes it back.");
+      draw_convert(context);
     }
   }
   ImGui::End();

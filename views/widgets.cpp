@@ -28,10 +28,11 @@ void marked(const char* mark, const char* text, const ImVec4& tint) {
 
 }  // namespace
 
-bool empty_state(const char* sentence, const char* button) {
+bool empty_state(const char* sentence, const char* button, const char* why_not) {
   const float width = std::min(ImGui::GetContentRegionAvail().x, px(440));
   const ImVec2 text = ImGui::CalcTextSize(sentence, nullptr, false, width);
-  const float height = text.y + (button != nullptr ? ImGui::GetFrameHeightWithSpacing() + px(8) : 0);
+  const float height = text.y + (button != nullptr ? ImGui::GetFrameHeightWithSpacing() + px(8) : 0) +
+                       (why_not != nullptr ? ImGui::GetTextLineHeightWithSpacing() : 0);
   const ImVec2 space = ImGui::GetContentRegionAvail();
   const ImVec2 start = ImGui::GetCursorPos();
   ImGui::SetCursorPos(
@@ -45,7 +46,14 @@ bool empty_state(const char* sentence, const char* button) {
   const float button_width = ImGui::CalcTextSize(button, nullptr, true).x + 2 * px(16);
   ImGui::SetCursorPosX(start.x + std::max(0.0F, (space.x - button_width) / 2));
   ImGui::SetCursorPosY(ImGui::GetCursorPosY() + px(6));
-  return primary_button(button, {button_width, 0});
+  ImGui::BeginDisabled(why_not != nullptr);
+  const bool pressed = primary_button(button, {button_width, 0});
+  ImGui::EndDisabled();
+  if (why_not == nullptr) return pressed;
+  const float reason = std::min(space.x, ImGui::CalcTextSize(why_not).x * 0.87F);
+  ImGui::SetCursorPosX(start.x + std::max(0.0F, (space.x - reason) / 2));
+  caption(why_not);
+  return false;
 }
 
 bool primary_button(const char* label, ImVec2 size) {
@@ -126,9 +134,9 @@ void tinted_row(const char* name, const char* value, const ImVec4& tint, const c
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
   ImGui::TextUnformatted(name);
   ImGui::PopStyleColor();
-  ImGui::SameLine();
   ImGui::PushStyleColor(ImGuiCol_Text, tint);
   ImGui::PushFont(mono_font(), ImGui::GetStyle().FontSizeBase * 0.93F);
+  same_line_if_fits(ImGui::CalcTextSize(value).x, ImGui::GetStyle().ItemSpacing.x);
   text_right(value);
   ImGui::PopFont();
   ImGui::PopStyleColor();
@@ -155,6 +163,24 @@ void clipped_text(const char* text) {
                             nullptr, &size);
   ImGui::Dummy({width, size.y});
   explain(text);
+}
+
+void fitting_text(std::initializer_list<const char*> texts) {
+  const float width = ImGui::GetContentRegionAvail().x;
+  for (const char* text : texts) {
+    const bool is_last = text == *(texts.end() - 1);
+    if (!is_last && ImGui::CalcTextSize(text).x > width) continue;
+    clipped_text(text);
+    if (text != *texts.begin()) explain(*texts.begin());
+    return;
+  }
+}
+
+void same_line_if_fits(float width, float spacing) {
+  // The space is measured from where the last item ended, which is on the line before this one.
+  const float end = ImGui::GetItemRectMax().x + spacing + width;
+  const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
+  if (end <= right) ImGui::SameLine(0, spacing);
 }
 
 void chip(const char* text, const ImVec4& tint) {

@@ -3,6 +3,7 @@
 #include <imgui.h>
 
 #include <functional>
+#include <initializer_list>
 #include <string>
 
 #include "views/commands.h"
@@ -12,8 +13,8 @@
 namespace lathe {
 
 /// In an empty panel: what to do to fill it, in a sentence with a button. True when the button was pressed. Without a
-/// label there is no button.
-bool empty_state(const char* sentence, const char* button = nullptr);
+/// label there is no button; with a reason `why_not` it cannot be pressed and the reason stands below it.
+bool empty_state(const char* sentence, const char* button = nullptr, const char* why_not = nullptr);
 
 /// A button in the accent colour: the one next step of its panel.
 bool primary_button(const char* label, ImVec2 size = {0, 0});
@@ -37,11 +38,22 @@ void value_row(const char* name, const char* value, const char* tooltip = nullpt
 /// The same with the value in `tint`.
 void tinted_row(const char* name, const char* value, const ImVec4& tint, const char* tooltip = nullptr);
 
+/// Takes the arrow keys, Home and End for the caller, so that they do not move the keyboard's focus among widgets.
+/// False while a widget is in use, which needs them itself. Call it every frame in which the panel has the keyboard.
+bool own_arrow_keys();
+
 /// Text right-aligned in what is left of the line.
 void text_right(const char* text);
 
 /// Text with an ellipsis where it does not fit the line, then whole in a tooltip.
 void clipped_text(const char* text);
+
+/// The first of the texts, best first, that fits what is left of the line; if none does, the last with an ellipsis.
+/// What was left out is in a tooltip.
+void fitting_text(std::initializer_list<const char*> texts);
+
+/// Stays on the line if an item of this width still fits it; else the next item starts a new one.
+void same_line_if_fits(float width, float spacing);
 
 /// A coloured pill with text, as large as the text.
 void chip(const char* text, const ImVec4& tint);

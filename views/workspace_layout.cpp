@@ -26,8 +26,9 @@ bool uses(const std::vector<std::unique_ptr<View>>& views, Workspace workspace, 
   });
 }
 
-/// Widths are given in unscaled pixels and become shares of the window that the layout is built for.
-float share_of(float pixels, float whole) { return std::clamp(px(pixels) / std::max(1.0F, whole), 0.12F, 0.45F); }
+/// Widths are given in unscaled pixels and become shares of the window that the layout is built for, at most a third:
+/// on a small screen at a large scale the middle still is the largest part.
+float share_of(float pixels, float whole) { return std::clamp(px(pixels) / std::max(1.0F, whole), 0.12F, 0.33F); }
 
 Nodes split(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<View>>& views, ImVec2 size) {
   Nodes nodes{};
@@ -74,6 +75,12 @@ void build(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<
 
 ShortText window_name(const View::Info& info, Workspace workspace) {
   return format("%s###%s.%s.%d", info.title, info.id, name_of(workspace), kLayoutVersion);
+}
+
+void show_tab(const View::Info& info, Workspace workspace) {
+  const ImGuiWindow* window = ImGui::FindWindowByName(window_name(info, workspace).c_str());
+  if (window == nullptr || window->DockNode == nullptr || window->DockNode->TabBar == nullptr) return;
+  window->DockNode->TabBar->NextSelectedTabId = window->TabId;
 }
 
 void submit_dockspaces(Workspace workspace, const std::vector<std::unique_ptr<View>>& views, bool reset) {
