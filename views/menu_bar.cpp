@@ -69,7 +69,7 @@ void draw_menu(const char* menu, ActionContext context) {
     const std::string title = title_with_detail(action, context);
     if (ImGui::MenuItem(title.c_str(), key_text(action.key).c_str(), is_checked(action, context.ui),
                         action.enabled(context)))
-      action.run(context);
+      run(action, context);
     if (same(action.id, "model.open-tiny")) draw_recent(context);
     if (same(action.id, "plan.save")) draw_recipes(context);
   }
@@ -106,8 +106,8 @@ float workspace_tabs_width() {
 void draw_model(const Session& session) {
   if (!session.model) return;
   const ModelInfo& model = *session.model;
-  const std::string text =
-      model.name + (model.saved ? "" : " \u25cf") + "   " + model.device + " \u00b7 " + model.dtype;
+  const ShortText text = format("%s%s   %s \u00b7 %s", model.name.c_str(), model.saved ? "" : " \u25cf",
+                                model.device.c_str(), model.dtype.c_str());
   const float width = ImGui::CalcTextSize(text.c_str()).x + px(8);
   const float space = ImGui::GetContentRegionAvail().x;
   if (space < px(60)) return;
@@ -115,6 +115,7 @@ void draw_model(const Session& session) {
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
   ImGui::TextUnformatted(text.c_str());
   ImGui::PopStyleColor();
+  if (!ImGui::IsItemHovered()) return;
   const std::string details = model.name + "\n" + model.format + "\n" + model.path + "\n" + model.device + ", " +
                               model.dtype + "\nsha256 of all tensors " + model.sha256.substr(0, 16) +
                               (model.saved ? "" : "\nChanged and not saved");

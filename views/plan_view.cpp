@@ -88,23 +88,35 @@ void PlanView::draw(const Session& session, UiState& ui, Commands& commands) {
     draw_welcome({session, ui, commands});
     return;
   }
+  prepare(session, ui);
   if (ui.plan.plan().empty()) {
     draw_start(session, ui, commands);
     return;
   }
   draw_tools(session, ui, commands);
   for (const std::string& sentence : ui.prediction.problems) problem(sentence.c_str());
-  draw_entries(session, ui);
+  draw_entries(ui);
   if (ui.prediction.problems.empty()) draw_sizes(session, ui);
   draw_calibration(ui, commands);
+}
+
+void PlanView::prepare(const Session& session, const UiState& ui) {
+  if (plan_version_ != ui.plan.version()) entries_ = entries_of(ui.plan.plan());
+  plan_version_ = ui.plan.version();
+  if (model_sha256_ == session.model->sha256 && recipe_fits_.size() == ui.recipes.size()) return;
+  model_sha256_ = session.model->sha256;
+  recipe_fits_.clear();
+  for (const Recipe& recipe : ui.recipes)
+    recipe_fits_.push_back(plan_problems(recipe.plan, session.model->config).empty());
 }
 
 void PlanView::draw_start(const Session& session, UiState& ui, Commands& commands) {
   ActionContext context{session, ui, commands};
   heading("Start from a recipe");
   if (ui.recipes.empty()) caption("No recipes were found beside the program.");
-  for (const Recipe& recipe : ui.recipes) {
-    const bool fits = plan_problems(recipe.plan, session.model->config).empty();
+  for (std::size_t i = 0; i < ui.recipes.size(); ++i) {
+    const Recipe& recipe = ui.recipes[i];
+    const bool fits = recipe_fits_[i];
     ImGui::PushID(recipe.name.c_str());
     ImGui::BeginDisabled(!fits);
     if (ImGui::Button("Load")) load_recipe(context, recipe);
@@ -151,13 +163,13 @@ void PlanView::draw_tools(const Session& session, UiState& ui, Commands& command
   if (ImGui::Button("Clear")) run_action("plan.clear", context);
 }
 
-void PlanView::draw_entries(const Session& session, UiState& ui) {
+void PlanView::draw_entries(UiState& ui) {
   if (!ImGui::BeginTable("entries", 3, ImGuiTableFlags_BordersInnerH | ImGuiTableFlags_PadOuterX)) return;
   ImGui::TableSetupColumn("kind", ImGuiTableColumnFlags_WidthFixed, px(56));
   ImGui::TableSetupColumn("layers", ImGuiTableColumnFlags_WidthStretch, 1);
   ImGui::TableSetupColumn("settings", ImGuiTableColumnFlags_WidthStretch, 1.4F);
   int index = 0;
-  for (const PlanEntry& entry : entries_of(ui.plan.plan())) {
+  for (const PlanEntry& entry : entries_) {
     const bool attention = entry.part == LayerPart::Attention;
     ImGui::TableNextRow(ImGuiTableRowFlags_None, ImGui::GetFrameHeightWithSpacing());
     ImGui::TableNextColumn();
@@ -183,7 +195,6 @@ void PlanView::draw_entries(const Session& session, UiState& ui) {
     ImGui::PopStyleColor();
   }
   ImGui::EndTable();
-  (void)session;
 }
 
 void PlanView::draw_sizes(const Session& session, const UiState& ui) {
@@ -215,23 +226,27 @@ void PlanView::draw_sizes(const Session& session, const UiState& ui) {
 void PlanView::draw_calibration(UiState& ui, Commands& commands) {
   heading("Calibration");
   if (!ImGui::IsAnyItemActive()) ++gesture_;
-  ConversionPlan plan = ui.plan.plan();
+  Calibration calibration = ui.plan.plan().calibration;
+  auto seed = static_cast<std::int64_t>(ui.plan.plan().seed);
+  bool changed = false;
   ImGui::SetNextItemWidth(-px(44));
-  text_input("##text", plan.calibration.text, "the text that ships with Lathe");
+  changed |= text_input("##text", calibration.text, "Lathe's own text");
   explain("Activations are collected and the loss is measured on this text");
   ImGui::SameLine(0, px(4));
   if (ImGui::Button("\u2026##calibration", {-1, 0})) commands.ask(AskPath{PathFor::CalibrationText});
   if (ImGui::BeginTable("calibration", 3, ImGuiTableFlags_PadOuterX)) {
     ImGui::TableNextColumn();
-    int_row("Samples", plan.calibration.num_samples, 1, 1 << 20, "Sequences of the text");
+    changed |= int_row("Samples", calibration.num_samples, 1, 1 << 20, "Sequences of the text");
     ImGui::TableNextColumn();
-    int_row("Tokens each", plan.calibration.seq_len, 2, 1 << 20, "Tokens of each sequence");
+    changed |= int_row("Tokens each", calibration.seq_len, 2, 1 << 20, "Tokens of each sequence");
     ImGui::TableNextColumn();
-    auto seed = static_cast<std::int64_t>(plan.seed);
-    if (int_row("Seed", seed, 0, INT64_MAX, "Of noise, drop-upcycling and the router's first weights"))
-      plan.seed = static_cast<std::uint64_t>(seed);
+    changed |= int_row("Seed", seed, 0, INT64_MAX, "Of noise, drop-upcycling and the router's first weights");
     ImGui::EndTable();
   }
+  if (!changed) return;
+  ConversionPlan plan = ui.plan.plan();
+  plan.calibration = std::move(calibration);
+  plan.seed = static_cast<std::uint64_t>(seed);
   ui.plan.edit("Change the calibration", std::move(plan), gesture_ + (1 << 24));
 }
 

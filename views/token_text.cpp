@@ -1,5 +1,6 @@
 #include "views/token_text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 
@@ -17,6 +18,11 @@ std::size_t sequence_length(std::string_view bytes) {
   for (std::size_t i = 1; i < length; ++i)
     if ((static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80) return 0;
   return length;
+}
+
+/// Nothing in it has to be shown in another way; most tokens of a text are so.
+bool is_plain(std::string_view bytes) {
+  return std::ranges::all_of(bytes, [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
 }  // namespace
@@ -56,7 +62,9 @@ TokenFlow::TokenFlow()
       line_height_(ImGui::GetTextLineHeight() + px(6)) {}
 
 bool TokenFlow::add(std::string_view bytes, ImU32 background, ImU32 ink) {
-  const std::string shown = visible_token(bytes, /*spaces=*/false);
+  std::string replaced;
+  if (!is_plain(bytes)) replaced = visible_token(bytes, /*spaces=*/false);
+  const std::string_view shown = replaced.empty() ? bytes : std::string_view(replaced);
   const ImVec2 size = ImGui::CalcTextSize(shown.data(), shown.data() + shown.size());
   if (at_.x + size.x > start_.x + width_ && at_.x > start_.x) at_ = {start_.x, at_.y + line_height_};
   const ImVec2 low = last_low_ = {at_.x, at_.y};
