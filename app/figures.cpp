@@ -39,6 +39,8 @@ std::vector<std::string> save_figures(const Session& session, const std::filesys
   for (const Workspace workspace : {Workspace::Design, Workspace::Train, Workspace::Generate, Workspace::Inspect}) {
     ui.settings.workspace = workspace;
     for (int frame = 0; frame < kFramesToSettle; ++frame) {
+      // What was carried out is of more interest than what could be planned next.
+      if (frame == 1 && workspace == Workspace::Design && session.receipt) ui.focus_view = "receipt";
       screen.begin_frame();
       shell.draw(session, ui, commands);
       screen.render();
