@@ -185,7 +185,7 @@ void Studio::or_notice(What what) {
   try {
     what();
   } catch (const std::exception& error) {
-    ui_.notice = error.what();
+    tell_error(ui_, error.what());
   }
 }
 

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "views/reasons.h"
 
 namespace lathe {
 namespace {
@@ -16,11 +19,9 @@ bool always(const Context&) { return true; }
 bool has_model(const Context& c) { return c.session.model.has_value(); }
 bool has_selection(const Context& c) { return has_model(c) && !c.ui.selection.cells.empty(); }
 bool has_plan(const Context& c) { return has_model(c) && !c.ui.plan.plan().empty(); }
-bool can_convert(const Context& c) { return has_plan(c) && c.ui.prediction.problems.empty() && !is_busy(c.session); }
-bool can_train(const Context& c) { return has_model(c) && !is_busy(c.session) && train_problems(c.ui.train).empty(); }
-bool can_write(const Context& c) {
-  return has_model(c) && !is_busy(c.session) && generate_problems(c.ui.generate).empty();
-}
+bool can_convert(const Context& c) { return why_not_convert(c) == nullptr; }
+bool can_train(const Context& c) { return why_not_train(c) == nullptr; }
+bool can_write(const Context& c) { return why_not_write(c) == nullptr; }
 bool can_measure(const Context& c) { return has_model(c) && !is_busy(c.session); }
 bool can_stop(const Context& c) { return is_busy(c.session); }
 bool can_undo(const Context& c) {
@@ -39,7 +40,7 @@ void clear_plan(Context& c) { c.ui.plan.edit("Clear the plan", {}); }
 
 void suggest_plan(Context& c) {
   c.ui.plan.edit("Suggest a plan", suggested_plan(c.session.model->config));
-  c.ui.notice = "A first plan for this model: change it on the board";
+  tell(c.ui, "A first plan for this model: change it on the board");
 }
 
 void select_all(Context& c) {
@@ -52,11 +53,14 @@ void select_all(Context& c) {
 void stop_job(Context& c) { c.commands.cancel(c.session.next_job()->id); }
 
 void evaluate(Context& c) {
-  c.commands.post(
+  c.ui.evaluate_job = c.commands.post(
       Evaluate{.text = {}, .against = c.session.model->differs_from_original ? "original" : "", .per_token_file = {}});
 }
 
-void zoom(Context& c, float by) { c.ui.settings.scale = std::clamp(c.ui.settings.scale + by, 0.75F, 2.0F); }
+/// In steps that come back to where they started.
+void zoom(Context& c, float by) {
+  c.ui.settings.scale = std::clamp(std::round((c.ui.settings.scale + by) * 20.0F) / 20.0F, 0.75F, 2.0F);
+}
 
 void quit(Context& c) {
   if (would_lose_work(c.session, c.ui)) {
@@ -122,6 +126,8 @@ const Action kActions[] = {
      [](Context& c) { c.ui.settings.theme = c.ui.settings.theme == Theme::Dark ? Theme::Light : Theme::Dark; }},
     {"view.larger", "View", "Larger interface", kCtrl + ImGuiKey_Equal, always, [](Context& c) { zoom(c, 0.1F); }},
     {"view.smaller", "View", "Smaller interface", kCtrl + ImGuiKey_Minus, always, [](Context& c) { zoom(c, -0.1F); }},
+    {"view.actual-size", "View", "Interface at its normal size", kCtrl + ImGuiKey_0, always,
+     [](Context& c) { c.ui.settings.scale = 1.0F; }},
     {"view.reset-layout", "View", "Reset layout", 0, always, [](Context& c) { c.ui.reset_layout = true; }},
 
     {"help.palette", "Help", "Command palette", kCtrl + ImGuiKey_K, always, show<Dialog::Palette>},
@@ -148,14 +154,25 @@ const Action* find_action(std::string_view id) {
 bool run_action(std::string_view id, ActionContext context) {
   const Action* action = find_action(id);
   if (action == nullptr || !action->enabled(context)) return false;
-  action->run(context);
+  run(*action, context);
   return true;
 }
 
+void run(const Action& action, ActionContext context) {
+  if (context.ui.notice.is_error) context.ui.notice = {};
+  action.run(context);
+}
+
 void handle_keys(ActionContext context) {
+  // What a dialog or menu is open over does not hear the keys, not even in the frames before the dialog's field is
+  // active.
+  constexpr ImGuiPopupFlags kAny = ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel;
+  const auto is_covered = [&] { return context.ui.dialog != Dialog::None || ImGui::IsPopupOpen("", kAny); };
+  if (is_covered()) return;
   for (const Action& action : kActions) {
     if (action.key == 0 || !ImGui::Shortcut(action.key, ImGuiInputFlags_RouteGlobal)) continue;
-    if (action.enabled(context)) action.run(context);
+    if (action.enabled(context)) run(action, context);
+    if (is_covered()) return;
   }
   // A second habit for the same thing.
   if (ImGui::Shortcut(kCtrl + ImGuiKey_Y, ImGuiInputFlags_RouteGlobal)) run_action("edit.redo", context);

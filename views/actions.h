@@ -37,7 +37,11 @@ const Action* find_action(std::string_view id);
 /// Runs the action if it is enabled; false if there is none of that name or it is not.
 bool run_action(std::string_view id, ActionContext context);
 
-/// Runs what the keys pressed in this frame ask for. Plain letters do nothing while text is typed.
+/// Runs an action that is enabled: the way for menus, keys and buttons alike.
+void run(const Action& action, ActionContext context);
+
+/// Runs what the keys pressed in this frame ask for. Plain letters do nothing while text is typed,
+/// no key does while a dialog or a menu is open.
 void handle_keys(ActionContext context);
 
 /// "Ctrl+Shift+Z"; empty without a key.
@@ -56,11 +60,16 @@ void open_model_at_once(ActionContext context, std::string path);
 void convert_plan(ActionContext context);
 void start_training(ActionContext context);
 void write_text(ActionContext context);
+/// Ends the writing of the model and of its original beside it.
+void stop_writing(ActionContext context);
 void undo(ActionContext context);
 void redo(ActionContext context);
 /// Converts the selected cells of `part` in the plan, or takes them out if all of them are planned.
 void toggle_selected(ActionContext context, LayerPart part);
 void load_recipe(ActionContext context, const Recipe& recipe);
+
+/// The model or its original writes, or waits to.
+bool is_writing(const Session& session, const UiState& ui);
 
 /// A job runs or waits: the engine changes or uses the weights.
 bool is_busy(const Session& session);

@@ -7,6 +7,7 @@
 #include "views/color_map.h"
 #include "views/data_files.h"
 #include "views/layer_cell.h"
+#include "views/reasons.h"
 #include "views/token_text.h"
 #include "views/widgets.h"
 
@@ -67,7 +68,8 @@ void AttentionView::draw(const Session& session, UiState& ui, Commands& commands
   draw_tools(config, ui);
   const AttentionMap* map = session.attention.get();
   if (map == nullptr || map->side <= 0 || map->weights.size() < static_cast<std::size_t>(map->side * map->side)) {
-    if (empty_state("Type a text above, or write something: the weights of this layer and head appear here.", "Write"))
+    if (empty_state("Type a text above, or write something: the weights of this layer and head appear here.", "Write",
+                    why_not_write({session, ui, commands})))
       run_action("generate.write", {session, ui, commands});
     return;
   }
@@ -105,12 +107,14 @@ void AttentionView::draw_tools(const ModelConfig& config, UiState& ui) {
   const std::int64_t last_head = config.num_attention_heads - 1;
   ImGui::PushFont(mono_font(), 0);
   ImGui::SetNextItemWidth(px(130));
-  ImGui::SliderScalar("##layer", ImGuiDataType_S64, &ui.layer, &zero, &last_layer, "layer %lld");
+  ImGui::SliderScalar("##layer", ImGuiDataType_S64, &ui.layer, &zero, &last_layer, "layer %lld",
+                      ImGuiSliderFlags_AlwaysClamp);
   ImGui::SameLine();
   ImGui::SetNextItemWidth(px(110));
-  ImGui::SliderScalar("##head", ImGuiDataType_S64, &ui.head, &zero, &last_head, "head %lld");
+  ImGui::SliderScalar("##head", ImGuiDataType_S64, &ui.head, &zero, &last_head, "head %lld",
+                      ImGuiSliderFlags_AlwaysClamp);
   ImGui::PopFont();
-  if (ImGui::IsWindowFocused() && !ImGui::GetIO().WantTextInput && !ImGui::IsAnyItemActive()) {
+  if (ImGui::IsWindowFocused(ImGuiFocusedFlags_ChildWindows) && own_arrow_keys()) {
     if (ImGui::IsKeyPressed(ImGuiKey_UpArrow)) ui.layer = std::max<std::int64_t>(0, ui.layer - 1);
     if (ImGui::IsKeyPressed(ImGuiKey_DownArrow)) ui.layer = std::min(last_layer, ui.layer + 1);
     if (ImGui::IsKeyPressed(ImGuiKey_LeftArrow)) ui.head = std::max<std::int64_t>(0, ui.head - 1);

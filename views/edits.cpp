@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "views/actions.h"
+#include "views/reasons.h"
 
 namespace lathe {
 
@@ -29,28 +30,36 @@ void open_model_at_once(ActionContext context, std::string path) {
 }
 
 void convert_plan(ActionContext context) {
-  const ConversionPlan& plan = context.ui.plan.plan();
-  if (!context.session.model || plan.empty() || !context.ui.prediction.problems.empty()) return;
-  context.ui.convert_job = context.commands.post(Convert{plan});
+  if (why_not_convert(context) != nullptr) return;
+  context.ui.convert_job = context.commands.post(Convert{context.ui.plan.plan()});
 }
 
 void start_training(ActionContext context) {
-  if (!context.session.model || !train_problems(context.ui.train).empty()) return;
+  if (why_not_train(context) != nullptr) return;
   context.ui.train_job = context.commands.post(Train{.settings = context.ui.train, .teacher = {}});
 }
 
 void write_text(ActionContext context) {
   UiState& ui = context.ui;
-  if (!context.session.model || !generate_problems(ui.generate).empty()) return;
+  if (why_not_write(context) != nullptr) return;
   ui.generate_job = context.commands.post(Generate{.settings = ui.generate});
   const bool compare = ui.compare && context.session.model->differs_from_original;
   ui.original_job = compare ? context.commands.post(Generate{.settings = ui.generate, .original = true}) : 0;
 }
 
+bool is_writing(const Session& session, const UiState& ui) {
+  return is_pending(session, ui.generate_job) || is_pending(session, ui.original_job);
+}
+
+void stop_writing(ActionContext context) {
+  for (const JobId job : {context.ui.generate_job, context.ui.original_job})
+    if (is_pending(context.session, job)) context.commands.cancel(job);
+}
+
 void undo(ActionContext context) {
   UiState& ui = context.ui;
   if (ui.plan.can_undo()) {
-    ui.notice = "Undone: " + ui.plan.undo_name();
+    tell(ui, "Undone: " + ui.plan.undo_name());
     ui.plan.undo();
   } else if (context.session.model && !context.session.model->undo.empty()) {
     ui.undo_job = context.commands.post(Undo{});
@@ -60,7 +69,7 @@ void undo(ActionContext context) {
 void redo(ActionContext context) {
   UiState& ui = context.ui;
   if (ui.plan.can_redo()) {
-    ui.notice = "Done again: " + ui.plan.redo_name();
+    tell(ui, "Done again: " + ui.plan.redo_name());
     ui.plan.redo();
   } else if (context.session.model && !context.session.model->redo.empty()) {
     ui.redo_job = context.commands.post(Redo{});
@@ -76,7 +85,7 @@ void toggle_selected(ActionContext context, LayerPart part) {
   for (const Cell& cell : ui.selection.cells) cells.insert({cell.layer, part});
   const std::size_t converted = std::erase_if(cells, [&](const Cell& cell) { return is_converted(config, cell); });
   if (cells.empty()) {
-    ui.notice = converted > 0 ? "Already converted; Undo takes a conversion back" : "Select layers on the board first";
+    tell(ui, converted > 0 ? "Already converted; Undo takes a conversion back" : "Select layers on the board first");
     return;
   }
   const bool all = std::ranges::all_of(cells, [&](const Cell& cell) { return is_planned(ui.plan.plan(), cell); });
@@ -86,12 +95,19 @@ void toggle_selected(ActionContext context, LayerPart part) {
   const std::string name = std::string(all ? "Take " : "Plan ") + std::to_string(cells.size()) + " " + kind +
                            (all ? " out of the plan" : "");
   ui.plan.edit(name, std::move(plan));
-  ui.notice = name;
+  tell(ui, name);
 }
 
 void load_recipe(ActionContext context, const Recipe& recipe) {
-  context.ui.plan.edit("Load recipe " + recipe.name, recipe.plan);
-  context.ui.notice = "Recipe " + recipe.name + " is the plan now";
+  UiState& ui = context.ui;
+  // A plan belongs to a model; the one that opens next takes it.
+  if (!context.session.model || is_pending(context.session, ui.open_job)) {
+    ui.waiting_plan = recipe;
+    tell(ui, "Recipe " + recipe.name + " waits for a model: open one and it becomes the plan");
+    return;
+  }
+  ui.plan.edit("Load recipe " + recipe.name, recipe.plan);
+  tell(ui, "Recipe " + recipe.name + " is the plan now");
 }
 
 }  // namespace lathe

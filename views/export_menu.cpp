@@ -34,7 +34,8 @@ void export_menu(const char* id, const PixelRect& rect, const Exports& exports, 
   const ImVec2 high = {rect.x + rect.width, rect.y + rect.height};
   // Dragging with the right button zooms a plot and must not end in a menu.
   const ImVec2 dragged = ImGui::GetMouseDragDelta(ImGuiMouseButton_Right, 0.0F);
-  const bool clicked = ImGui::IsMouseReleased(ImGuiMouseButton_Right) && ImGui::IsWindowHovered() &&
+  const bool clicked = ImGui::IsMouseReleased(ImGuiMouseButton_Right) &&
+                       ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
                        ImGui::IsMouseHoveringRect(low, high) && std::abs(dragged.x) + std::abs(dragged.y) < px(6);
   if (clicked) ImGui::OpenPopup(id);
   if (!ImGui::BeginPopup(id)) return;

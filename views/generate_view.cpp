@@ -1,9 +1,11 @@
 #include "views/generate_view.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "views/actions.h"
 #include "views/data_files.h"
+#include "views/reasons.h"
 #include "views/widgets.h"
 #include "views/writing_panel.h"
 
@@ -21,6 +23,34 @@ std::vector<std::string> lines_of(const std::string& text) {
     start = end + 1;
   }
   return lines;
+}
+
+/// Ctrl+Enter in the prompt's field, or anywhere else in this window: there it must not reach Convert.
+bool wants_to_write() {
+  constexpr ImGuiKeyChord kChord = static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_Enter);
+  const bool in_field = ImGui::IsItemFocused() && ImGui::IsKeyChordPressed(kChord);
+  return ImGui::Shortcut(kChord, ImGuiInputFlags_RouteFocused) || in_field;
+}
+
+void draw_write_button(ActionContext context, ImVec2 size) {
+  if (is_writing(context.session, context.ui)) {
+    if (ImGui::Button("Stop", size)) stop_writing(context);
+    return;
+  }
+  const char* why_not = why_not_write(context);
+  ImGui::BeginDisabled(why_not != nullptr);
+  if (primary_button("Write", size)) run_action("generate.write", context);
+  ImGui::EndDisabled();
+  explain(why_not != nullptr ? why_not : "Write on from the prompt (Ctrl+Enter in this panel, or F6)");
+}
+
+/// How far the two writings of `length` tokens agree; without a second one, what the colours mean.
+void draw_agreement(std::optional<std::size_t> differs, std::size_t length) {
+  if (!differs) return caption("Measured: the background shows surprise, \u2212log\u2082 p of each token.");
+  caption(format(*differs < length ? "Both agree for %zu tokens; the first that differs is underlined."
+                                   : "Both agree on all of the first %zu tokens.",
+                 *differs)
+              .c_str());
 }
 
 }  // namespace
@@ -48,21 +78,10 @@ void GenerateView::draw_prompt(const Session& session, UiState& ui, Commands& co
   const float height = ImGui::GetTextLineHeight() * 3 + px(10);
   const float width = ImGui::GetContentRegionAvail().x - buttons - ImGui::GetStyle().ItemSpacing.x;
   text_area("##prompt", ui.generate.prompt, {width, height});
-  const bool enter = ImGui::IsItemFocused() &&
-                     ImGui::IsKeyChordPressed(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_Enter));
-  const Action* write = find_action("generate.write");
-  if (enter && write->enabled(context)) write->run(context);
+  if (wants_to_write() && !is_writing(session, ui)) run_action("generate.write", context);
   ImGui::SameLine();
   ImGui::BeginGroup();
-  const JobView* job = find_job(session, ui.generate_job);
-  if (job != nullptr && !job->has_ended()) {
-    if (ImGui::Button("Stop", {buttons, px(32)})) commands.cancel(job->id);
-  } else {
-    ImGui::BeginDisabled(!write->enabled(context));
-    if (primary_button("Write", {buttons, px(32)})) write->run(context);
-    ImGui::EndDisabled();
-    explain("Write on from the prompt (Ctrl+Enter in the field, or F6)");
-  }
+  draw_write_button(context, {buttons, px(32)});
   ImGui::BeginDisabled(!session.model->has_chat_template);
   ImGui::Checkbox("as chat", &ui.generate.chat);
   ImGui::EndDisabled();
@@ -89,7 +108,7 @@ void GenerateView::draw_columns(const Session& session, UiState& ui, Commands& c
   }
   const bool both = has_writing(original) && original.prompt == now.prompt;
   const std::size_t differs = both ? first_difference(now, original) : now.tokens.size();
-  const float footer = ImGui::GetTextLineHeightWithSpacing();
+  const float footer = ImGui::GetFrameHeightWithSpacing();
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
   const float width = both ? (space.x - px(8)) / 2 : space.x;
@@ -103,13 +122,12 @@ void GenerateView::draw_columns(const Session& session, UiState& ui, Commands& c
       draw_writing("Original", original, ui, differs);
     ImGui::EndChild();
   }
-  const std::size_t length = std::min(now.tokens.size(), original.tokens.size());
-  caption(!both ? "Measured: the background shows surprise, \u2212log\u2082 p of each token."
-          : differs < length
-              ? format("Both agree for %zu tokens; the first that differs is underlined.", differs).c_str()
-              : format("Both agree on all of the first %zu tokens.", length).c_str());
-  export_menu("writing export", {low.x, low.y, space.x, space.y}, {"writing", [&now] { return writing_csv(now); }},
-              commands);
+  ImGui::AlignTextToFramePadding();
+  draw_agreement(both ? std::optional(differs) : std::nullopt, std::min(now.tokens.size(), original.tokens.size()));
+  ImGui::SameLine();
+  export_button("writing export");
+  export_menu("writing export", {low.x, low.y, space.x, space.y - footer},
+              {"writing", [&] { return writing_csv(now, both ? &original : nullptr); }}, commands);
 }
 
 void SamplingView::draw(const Session& session, UiState& ui, Commands&) {

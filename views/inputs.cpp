@@ -1,4 +1,6 @@
 // The controls of widgets.h that change a value.
+#include <imgui_internal.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -59,6 +61,15 @@ bool real_row(const char* label, double& value, const char* pattern, const char*
   const bool changed = ImGui::InputDouble(hidden(label).c_str(), &value, 0, 0, pattern);
   ImGui::PopFont();
   return changed;
+}
+
+bool own_arrow_keys() {
+  if (ImGui::GetIO().WantTextInput || ImGui::IsAnyItemActive()) return false;
+  const ImGuiID owner = ImGui::GetID("arrow keys");
+  for (const ImGuiKey key :
+       {ImGuiKey_UpArrow, ImGuiKey_DownArrow, ImGuiKey_LeftArrow, ImGuiKey_RightArrow, ImGuiKey_Home, ImGuiKey_End})
+    ImGui::SetKeyOwner(key, owner);
+  return true;
 }
 
 bool text_input(const char* label, std::string& value, const char* hint, ImGuiInputTextFlags flags) {

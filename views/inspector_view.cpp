@@ -123,7 +123,7 @@ void draw_evaluated(const Session& session, ActionContext context) {
   }
   const Action* measure = find_action("model.evaluate");
   ImGui::BeginDisabled(!measure->enabled(context));
-  if (ImGui::Button(session.evaluated ? "Measure again" : "Measure held-out loss", {-1, 0})) measure->run(context);
+  if (ImGui::Button(session.evaluated ? "Measure again" : "Measure held-out loss", {-1, 0})) run(*measure, context);
   ImGui::EndDisabled();
 }
 
@@ -195,7 +195,7 @@ void InspectorView::draw_actions(const Session& session, UiState& ui, Commands& 
   }
   const Action* convert = find_action("plan.convert");
   ImGui::BeginDisabled(!convert->enabled(context));
-  if (primary_button("Convert##inspector", {-1, px(32)})) convert->run(context);
+  if (primary_button("Convert##inspector", {-1, px(32)})) run(*convert, context);
   ImGui::EndDisabled();
 }
 

@@ -1,6 +1,7 @@
 #include "views/layer_board_view.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -58,11 +59,11 @@ void LayerBoardView::draw(const Session& session, UiState& ui, Commands& command
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoNavInputs | (fits ? ImGuiWindowFlags_NoScrollbar : 0);
   if (ImGui::BeginChild("rows", {0, 0}, ImGuiChildFlags_None, flags)) {
     draw_rows(session, ui, geometry);
-    move_by_keys(session, ui);
     menu(session, ui, commands);
   }
   ImGui::EndChild();
   ImGui::PopStyleVar();
+  if (ImGui::IsWindowFocused(ImGuiFocusedFlags_ChildWindows) && own_arrow_keys()) move_by_keys(session, ui);
 }
 
 void LayerBoardView::draw_header(const Geometry& geometry, UiState& ui) const {
@@ -157,7 +158,13 @@ void LayerBoardView::paint(Cell cell, const Session& session, UiState& ui) {
 }
 
 void LayerBoardView::move_by_keys(const Session& session, UiState& ui) const {
-  if (!ImGui::IsWindowFocused() || !ui.selection.cursor || ImGui::GetIO().WantTextInput) return;
+  if (!ui.selection.cursor) {
+    const bool any =
+        std::ranges::any_of(std::array{ImGuiKey_UpArrow, ImGuiKey_DownArrow, ImGuiKey_LeftArrow, ImGuiKey_RightArrow},
+                            [](ImGuiKey key) { return ImGui::IsKeyPressed(key); });
+    if (any) ui.selection.only({0, LayerPart::Attention});
+    return;
+  }
   Cell cell = *ui.selection.cursor;
   const std::int64_t last = session.model->config.num_layers() - 1;
   if (ImGui::IsKeyPressed(ImGuiKey_UpArrow)) cell.layer = std::max<std::int64_t>(0, cell.layer - 1);
@@ -180,7 +187,7 @@ void LayerBoardView::menu(const Session& session, UiState& ui, Commands& command
     const Action* action = find_action(id);
     ActionContext context{session, ui, commands};
     if (ImGui::MenuItem(action->title, key_text(action->key).c_str(), false, action->enabled(context)))
-      action->run(context);
+      run(*action, context);
   }
   if (ImGui::MenuItem("Select every other layer")) {
     ui.selection.clear();

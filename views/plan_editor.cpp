@@ -79,13 +79,15 @@ void PlanEditor::applied(const ModelConfig& config) {
 }
 
 bool PlanEditor::restore(const ModelConfig& config) {
-  if (applied_.empty() || !plan_.empty()) return false;
+  if (applied_.empty()) return false;
   for (const auto& [layer, part] : applied_.back().layers) {
     if (part.attention && is_converted(config, {layer, LayerPart::Attention})) return false;
     if (part.feed_forward && is_converted(config, {layer, LayerPart::FeedForward})) return false;
   }
-  plan_ = std::move(applied_.back());
+  ConversionPlan undone = std::move(applied_.back());
   applied_.pop_back();
+  if (!plan_.empty()) return false;  // what is planned now is worth more; the next undo is of an earlier conversion
+  plan_ = std::move(undone);
   undo_.clear();
   redo_.clear();
   ++version_;

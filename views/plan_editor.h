@@ -38,7 +38,8 @@ class PlanEditor {
 
   /// Takes the cells that `config` has converted out of the plan and keeps them for restore().
   void applied(const ModelConfig& config);
-  /// Brings the plan last carried out back, if `config` says that it was undone and nothing else is planned.
+  /// Brings the plan last carried out back, if `config` says that it was undone and nothing else is planned. An undone
+  /// plan that cannot come back is forgotten.
   bool restore(const ModelConfig& config);
 
   /// Forgets everything: another model was opened.

@@ -89,6 +89,7 @@ bool moe_form(MoePlan& plan) {
                               "copy: each expert is the MLP, with optional noise (sparse upcycling, arXiv:2212.05055). "
                               "drop-upcycling: part of each expert is drawn anew (arXiv:2502.19261)");
   changed |= slider_row("Experts", plan.num_experts, 1, 64, "num_experts");
+  plan.num_experts_per_tok = std::min(plan.num_experts_per_tok, plan.num_experts);
   changed |= slider_row("Per token", plan.num_experts_per_tok, 1, std::max<std::int64_t>(1, plan.num_experts),
                         "num_experts_per_tok: experts that each token goes to");
   if (plan.method == "copy") {

@@ -2,6 +2,9 @@
 
 #include <imgui.h>
 
+#include <string_view>
+#include <utility>
+
 #include "views/actions.h"
 #include "views/bars.h"
 #include "views/dialogs.h"
@@ -35,10 +38,20 @@ void Shell::draw(const Session& session, UiState& ui, Commands& commands) {
   post_watches(session, commands);
 }
 
+void Shell::bring_forward(UiState& ui) {
+  const char* wanted = std::exchange(ui.focus_view, nullptr);
+  if (wanted == nullptr || ImGui::GetIO().WantTextInput) return;
+  for (const std::unique_ptr<View>& view : views_) {
+    const View::Info info = view->info();
+    if (std::string_view(info.id) == wanted) show_tab(info, ui.settings.workspace);
+  }
+}
+
 void Shell::draw_workspaces(const Session& session, UiState& ui, Commands& commands) {
   const Workspace workspace = ui.settings.workspace;
   submit_dockspaces(workspace, views_, ui.reset_layout);
   ui.reset_layout = false;
+  bring_forward(ui);
   for (const std::unique_ptr<View>& view : views_) {
     if (view->info().places[static_cast<std::size_t>(workspace)] == Place::None) continue;
     const ShortText name = window_name(view->info(), workspace);
@@ -50,7 +63,7 @@ void Shell::draw_workspaces(const Session& session, UiState& ui, Commands& comma
 
 void Shell::post_watches(const Session& session, Commands& commands) {
   std::vector<Watch> watches = commands.take_watches();
-  const std::string model = session.model ? session.model->path : std::string();
+  const std::string_view model = session.model ? std::string_view(session.model->path) : std::string_view();
   if (watches == watches_ && model == watched_model_) return;
   watched_model_ = model;
   watches_ = std::move(watches);
@@ -59,8 +72,7 @@ void Shell::post_watches(const Session& session, Commands& commands) {
 
 bool wants_frames(const Session& session, const UiState& ui, const Commands& commands) {
   return is_busy(session) || commands.waits_for_frame() || is_pending(session, ui.open_job) ||
-         is_pending(session, ui.convert_job) || is_pending(session, ui.train_job) ||
-         is_pending(session, ui.generate_job);
+         is_pending(session, ui.convert_job) || is_pending(session, ui.train_job) || is_writing(session, ui);
 }
 
 }  // namespace lathe

@@ -18,6 +18,8 @@ class Shell {
 
  private:
   void apply_settings(const UiState& ui);
+  /// Shows the tab that an action asked for, unless that would interrupt typing.
+  void bring_forward(UiState& ui);
   void draw_workspaces(const Session& session, UiState& ui, Commands& commands);
   void post_watches(const Session& session, Commands& commands);
 

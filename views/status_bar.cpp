@@ -14,6 +14,25 @@ void part(const char* text, const ImVec4& tint, const char* tooltip) {
   ImGui::SameLine(0, px(20));
 }
 
+constexpr double kNoticeSeconds = 8.0;
+
+/// The sentence about the last action; an error until it is clicked, all else until it is old or a job begins.
+void draw_notice(const Session& session, Notice& notice) {
+  if (notice.text.empty()) return;
+  if (notice.since < 0) {
+    notice.since = ImGui::GetTime();
+    notice.jobs = session.jobs.size();
+  }
+  const bool is_old = !notice.is_error && ImGui::GetTime() - notice.since > kNoticeSeconds;
+  if (is_old || session.jobs.size() > notice.jobs) {
+    notice = {};
+    return;
+  }
+  part(notice.text.c_str(), notice.is_error ? colors().error : colors().text,
+       notice.is_error ? "What went wrong; click to dismiss" : "The last action");
+  if (ImGui::IsItemClicked()) notice = {};
+}
+
 void draw_right(const Session& session, const UiState& ui) {
   const TrainCurves& train = session.train;
   const JobView* training = find_job(session, ui.train_job);
@@ -39,7 +58,7 @@ void draw_right(const Session& session, const UiState& ui) {
 
 }  // namespace
 
-void draw_status_bar(const Session& session, const UiState& ui) {
+void draw_status_bar(const Session& session, UiState& ui) {
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(12), px(4)});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, {1, 1});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0);
@@ -56,7 +75,7 @@ void draw_status_bar(const Session& session, const UiState& ui) {
     if (session.memory.device_bytes > 0)
       part(format("device %s", format_bytes(session.memory.device_bytes).c_str()).c_str(), colors().dim,
            "Memory on the device, sampled about once a second");
-    if (!ui.notice.empty()) part(ui.notice.c_str(), colors().text, "The last action");
+    draw_notice(session, ui.notice);
     draw_right(session, ui);
     ImGui::PopFont();
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "views/reasons.h"
 #include "views/widgets.h"
 
 namespace lathe {
@@ -73,11 +74,22 @@ void run_step(ActionContext context, int step) {
       run_action("plan.suggest", context);
     }
   }
-  if (step == 2) convert_plan(context);
-  if (step == 3) start_training(context);
-  if (step == 4) {
-    if (context.ui.generate.prompt.empty()) context.ui.generate.prompt = "Once upon a time";
-    write_text(context);
+  if (step == 2) run_action("plan.convert", context);
+  if (step == 3) run_action("train.start", context);
+  if (step == 4) run_action("generate.write", context);
+}
+
+/// Why the step's button does nothing yet; null if it works.
+const char* why_not(const ActionContext& context, int step) {
+  switch (step) {
+    case 2:
+      return why_not_convert(context);
+    case 3:
+      return why_not_train(context);
+    case 4:
+      return why_not_write(context);
+    default:
+      return step == 1 && !context.session.model ? "Open a model first" : nullptr;
   }
 }
 
@@ -109,8 +121,12 @@ void draw_buttons(ActionContext context, int& step) {
     ImGui::BeginDisabled();
     primary_button("Working\u2026");
     ImGui::EndDisabled();
-  } else if (primary_button(kSteps[static_cast<std::size_t>(step)].button)) {
-    run_step(context, step);
+  } else {
+    const char* reason = why_not(context, step);
+    if (reason != nullptr) caption(reason);
+    ImGui::BeginDisabled(reason != nullptr);
+    if (primary_button(kSteps[static_cast<std::size_t>(step)].button)) run_step(context, step);
+    ImGui::EndDisabled();
   }
   if (step < 0) return;
   ImGui::SameLine();
@@ -140,7 +156,7 @@ void draw_tour(ActionContext context) {
   const ImVec2 corner = {viewport->WorkPos.x + viewport->WorkSize.x / 2,
                          viewport->WorkPos.y + viewport->WorkSize.y - px(24)};
   ImGui::SetNextWindowPos(corner, ImGuiCond_Always, {0.5F, 1});
-  ImGui::SetNextWindowSize({px(480), 0});
+  ImGui::SetNextWindowSize({std::min(px(480), viewport->WorkSize.x - px(32)), 0});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {px(16), px(14)});
   ImGui::PushStyleColor(ImGuiCol_WindowBg, colors().raised);
   ImGui::PushStyleColor(ImGuiCol_Border, colors().accent);

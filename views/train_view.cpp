@@ -1,42 +1,12 @@
 #include "views/train_view.h"
 
-#include <algorithm>
-
 #include "views/actions.h"
+#include "views/reasons.h"
+#include "views/trainable.h"
 #include "views/widgets.h"
 
 namespace lathe {
 namespace {
-
-std::int64_t router_params(const ModelConfig& config, const FeedForwardConfig& moe) {
-  return moe.num_experts * config.hidden_size + (moe.shared_expert_gate ? config.hidden_size : 0);
-}
-
-/// What of an MoE block learns by gradient; the correction bias of sigmoid routers moves by its own rule.
-std::int64_t moe_params(const ModelConfig& config, const FeedForwardConfig& moe) {
-  return feed_forward_params(config, moe) - (moe.router == RouterKind::Sigmoid ? moe.num_experts : 0);
-}
-
-std::int64_t layer_params(const ModelConfig& config, const LayerConfig& layer, Trainable trainable) {
-  const bool mla = layer.attention.kind == AttentionKind::Mla;
-  const bool moe = layer.feed_forward.kind == FeedForwardKind::Moe;
-  const std::int64_t attention = mla ? attention_params(config, layer.attention) : 0;
-  const std::int64_t routers = moe ? router_params(config, layer.feed_forward) : 0;
-  const std::int64_t experts = moe ? moe_params(config, layer.feed_forward) - routers : 0;
-  switch (trainable) {
-    case Trainable::Converted:
-      return attention + routers + experts;
-    case Trainable::Routers:
-      return routers;
-    case Trainable::Experts:
-      return experts;
-    case Trainable::Attention:
-      return attention;
-    case Trainable::All:
-      return 0;
-  }
-  return 0;
-}
 
 void draw_what(const Session& session, TrainSettings& settings, Commands& commands) {
   ImGui::AlignTextToFramePadding();
@@ -55,7 +25,7 @@ void draw_what(const Session& session, TrainSettings& settings, Commands& comman
   ImGui::PopStyleColor();
   ImGui::SameLine(px(80));
   ImGui::SetNextItemWidth(-px(40));
-  text_input("##text", settings.text, "the text that ships with Lathe");
+  text_input("##text", settings.text, "Lathe's own text");
   ImGui::SameLine(0, px(4));
   if (ImGui::Button("\u2026##text file", {-1, 0})) commands.ask(AskPath{PathFor::TrainingText});
   if (!session.model) return;
@@ -68,8 +38,19 @@ void draw_what(const Session& session, TrainSettings& settings, Commands& comman
   value_row("Tokens per step", format_count(tokens).c_str(), "sequence length x batch x accumulation");
 }
 
-void draw_run(TrainSettings& settings) {
-  constexpr std::int64_t kMany = 1'000'000'000;
+constexpr std::int64_t kMany = 1'000'000'000;
+
+/// The teacher of the KL loss is the resident original; without one the field has no effect to offer.
+void draw_kl(const Session& session, TrainSettings& settings) {
+  const bool can = !session.model || original_is_resident(*session.model);
+  ImGui::BeginDisabled(!can);
+  real_row("KL to original", settings.kl_weight, "%.3g",
+           "Weight of KL(original || model) per token, against the resident original");
+  ImGui::EndDisabled();
+  if (!can) caption("This model was already converted when it was opened: its original is not in memory.");
+}
+
+void draw_run(const Session& session, TrainSettings& settings) {
   heading("Run");
   int_row("Steps", settings.steps, 1, kMany, "Optimiser steps");
   int_row("Sequence", settings.seq_len, 2, 1 << 20, "Tokens of each sequence");
@@ -83,8 +64,7 @@ void draw_run(TrainSettings& settings) {
   heading("Loss");
   real_row("Balance", settings.balance_weight, "%.3g",
            "Weight of the router balance loss E x sum(f_i P_i), 1 at perfect balance, mean over MoE layers");
-  real_row("KL to original", settings.kl_weight, "%.3g",
-           "Weight of KL(original || model) per token, against the resident original");
+  draw_kl(session, settings);
   int_row("Held-out every", settings.eval_every, 0, kMany, "Steps between held-out losses; 0: before and after only");
 }
 
@@ -95,27 +75,15 @@ void draw_start(const Session& session, UiState& ui, Commands& commands) {
     explain("Stops after the step that runs; the weights of before the run come back");
     return;
   }
-  const Action* start = find_action("train.start");
-  ActionContext context{session, ui, commands};
-  ImGui::BeginDisabled(!start->enabled(context));
-  if (primary_button("Start healing", {-1, px(32)})) start->run(context);
+  const ActionContext context{session, ui, commands};
+  const char* why_not = why_not_train(context);
+  ImGui::BeginDisabled(why_not != nullptr);
+  if (primary_button("Start healing", {-1, px(32)})) run_action("train.start", context);
   ImGui::EndDisabled();
+  explain(why_not != nullptr ? why_not : "Train the chosen weights; Undo takes the run back (F5)");
 }
 
 }  // namespace
-
-std::int64_t trainable_params(const ModelConfig& config, Trainable trainable) {
-  if (trainable == Trainable::All) {
-    std::int64_t params = sizes_of(config).params;
-    for (const LayerConfig& layer : config.layers)
-      if (layer.feed_forward.kind == FeedForwardKind::Moe)
-        params -= feed_forward_params(config, layer.feed_forward) - moe_params(config, layer.feed_forward);
-    return params;
-  }
-  std::int64_t params = 0;
-  for (const LayerConfig& layer : config.layers) params += layer_params(config, layer, trainable);
-  return params;
-}
 
 void TrainView::draw(const Session& session, UiState& ui, Commands& commands) {
   draw_what(session, ui.train, commands);
@@ -123,7 +91,7 @@ void TrainView::draw(const Session& session, UiState& ui, Commands& commands) {
   if (nothing) warning("The model has none of these weights yet; convert some layers first, or train everything");
   for (const std::string& sentence : train_problems(ui.train)) problem(sentence.c_str());
   const float button = px(32) + ImGui::GetStyle().ItemSpacing.y;
-  if (ImGui::BeginChild("settings", {0, -button})) draw_run(ui.train);
+  if (ImGui::BeginChild("settings", {0, -button})) draw_run(session, ui.train);
   ImGui::EndChild();
   draw_start(session, ui, commands);
 }

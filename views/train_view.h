@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
 #include "views/view.h"
 
 namespace lathe {
@@ -12,8 +10,5 @@ class TrainView : public View {
   Info info() const override { return {"train", "Training", {Place::None, Place::Right, Place::None, Place::None}}; }
   void draw(const Session& session, UiState& ui, Commands& commands) override;
 };
-
-/// How many weights the run would change, by arithmetic on the configuration.
-std::int64_t trainable_params(const ModelConfig& config, Trainable trainable);
 
 }  // namespace lathe

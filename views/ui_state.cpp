@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ranges>
 #include <utility>
+
+#include "views/format.h"
+#include "views/reasons.h"
 
 namespace lathe {
 namespace {
@@ -28,8 +32,10 @@ void take_enum(const nlohmann::json& json, const char* key, E& value, int count)
   if (number >= 0 && number < count) value = static_cast<E>(number);
 }
 
-void remember(std::vector<std::string>& recent, const std::string& path) {
+/// The model is opened again from wherever the program starts next, so that a relative path would be lost.
+void remember(std::vector<std::string>& recent, std::string path) {
   if (path.empty()) return;
+  if (path != "default" && path != "tiny") path = std::filesystem::absolute(path).lexically_normal().string();
   std::erase(recent, path);
   recent.insert(recent.begin(), path);
   if (recent.size() > kMaxRecent) recent.resize(kMaxRecent);
@@ -43,28 +49,52 @@ bool finished(const Session& session, JobId& job) {
   return done;
 }
 
-void follow_model(const Session& session, UiState& ui) {
-  const std::string path = session.model ? session.model->path : std::string();
-  if (path == ui.model) return;
-  ui.model = path;
+/// What was chosen for another model means nothing to this one, or would fail with it every time.
+void start_over(const Session& session, UiState& ui) {
   ui.plan.reset();
   ui.selection.clear();
   ui.layer = ui.head = 0;
   ui.router_layer = ui.router_expert = ui.latent_layer = -1;
+  if (!session.model) return;
+  if (!session.model->has_chat_template) ui.generate.chat = false;
+  if (!original_is_resident(*session.model)) ui.train.kl_weight = 0.0;
+}
+
+void follow_model(const Session& session, UiState& ui) {
+  const std::string_view path = session.model ? std::string_view(session.model->path) : std::string_view();
+  if (path == ui.model) return;
+  ui.model = path;
+  start_over(session, ui);
+}
+
+void take_waiting_plan(UiState& ui) {
+  if (!ui.waiting_plan) return;
+  ui.plan.edit("Load recipe " + ui.waiting_plan->name, std::move(ui.waiting_plan->plan));
+  tell(ui, "Recipe " + ui.waiting_plan->name + " is the plan now");
+  ui.waiting_plan.reset();
 }
 
 void follow_jobs(const Session& session, UiState& ui) {
   if (finished(session, ui.open_job)) {
     remember(ui.settings.recent, ui.open_path);
-    ui.plan.reset();
-    ui.selection.clear();
-    ui.notice = session.model ? session.model->name + " is open" : std::string();
+    start_over(session, ui);
+    if (session.model) tell(ui, session.model->name + " is open");
+    take_waiting_plan(ui);
   }
   if (!session.model) return;
   const ModelConfig& config = session.model->config;
-  if (finished(session, ui.convert_job)) ui.plan.applied(config);
+  if (finished(session, ui.convert_job)) {
+    ui.plan.applied(config);
+    ui.focus_view = "receipt";
+  }
   if (finished(session, ui.undo_job)) ui.plan.restore(config);
   if (finished(session, ui.redo_job)) ui.plan.applied(config);
+  if (finished(session, ui.evaluate_job) && session.evaluated) {
+    const Evaluated& measured = *session.evaluated;
+    tell(ui, format("Held-out loss %s nats per token, perplexity %s", format_value(measured.nll).c_str(),
+                    format_value(measured.ppl).c_str())
+                 .c_str());
+  }
 }
 
 void predict(const Session& session, UiState& ui) {
@@ -74,9 +104,12 @@ void predict(const Session& session, UiState& ui) {
   }
   Prediction& prediction = ui.prediction;
   const ModelInfo& model = *session.model;
-  if (prediction.plan_version == ui.plan.version() && prediction.model == model.path + model.sha256) return;
+  if (prediction.plan_version == ui.plan.version() && prediction.path == model.path &&
+      prediction.sha256 == model.sha256)
+    return;
   prediction = {.plan_version = ui.plan.version(),
-                .model = model.path + model.sha256,
+                .path = model.path,
+                .sha256 = model.sha256,
                 .problems = {},
                 .before = sizes_of(model.config),
                 .after = sizes_of(model.config),
@@ -126,6 +159,11 @@ nlohmann::json settings_to_json(const Settings& settings) {
           {"board_bar", static_cast<int>(settings.board_bar)},
           {"smoothing", settings.smoothing},
           {"log_loss", settings.log_loss},
+          {"loss_parts",
+           {{"next_token", settings.loss_parts.next_token},
+            {"kl", settings.loss_parts.kl},
+            {"balance", settings.loss_parts.balance},
+            {"lr", settings.loss_parts.lr}}},
           {"attention_scale", static_cast<int>(settings.attention_scale)}};
 }
 
@@ -140,6 +178,12 @@ Settings settings_from_json(const nlohmann::json& json) {
   take_enum(json, "board_bar", settings.board_bar, 2);
   take(json, "smoothing", settings.smoothing);
   take(json, "log_loss", settings.log_loss);
+  if (const auto parts = json.find("loss_parts"); parts != json.end() && parts->is_object()) {
+    take(*parts, "next_token", settings.loss_parts.next_token);
+    take(*parts, "kl", settings.loss_parts.kl);
+    take(*parts, "balance", settings.loss_parts.balance);
+    take(*parts, "lr", settings.loss_parts.lr);
+  }
   take_enum(json, "attention_scale", settings.attention_scale, 3);
   settings.scale = std::isfinite(settings.scale) ? std::clamp(settings.scale, 0.75F, 2.0F) : 1.0F;
   settings.smoothing = std::isfinite(settings.smoothing) ? std::clamp(settings.smoothing, 0.0F, 0.99F) : 0.0F;
@@ -151,6 +195,9 @@ void follow(const Session& session, UiState& ui) {
   follow_jobs(session, ui);
   predict(session, ui);
 }
+
+void tell(UiState& ui, std::string sentence) { ui.notice = {.text = std::move(sentence)}; }
+void tell_error(UiState& ui, std::string sentence) { ui.notice = {.text = std::move(sentence), .is_error = true}; }
 
 const JobView* find_job(const Session& session, JobId id) {
   if (id == 0) return nullptr;

@@ -24,6 +24,13 @@ const char* name_of(Workspace workspace);
 enum class BoardBar { Params, KvBytes };
 enum class AttentionScale { Linear, Log, Uniform };
 
+/// Which parts of the loss are drawn beside it.
+struct LossParts {
+  bool next_token = true, kl = true, balance = true, lr = false;
+
+  bool operator==(const LossParts&) const = default;
+};
+
 /// What the user chose and wants again the next time.
 struct Settings {
   Theme theme = Theme::Dark;
@@ -34,6 +41,7 @@ struct Settings {
   BoardBar board_bar = BoardBar::Params;
   float smoothing = 0.0F;  ///< of curves, weight of the past in [0, 1)
   bool log_loss = false;
+  LossParts loss_parts;
   AttentionScale attention_scale = AttentionScale::Log;
 
   bool operator==(const Settings&) const = default;
@@ -59,10 +67,18 @@ struct Selection {
 /// What the plan would make of the model that is open: exact arithmetic on sizes, kept until one of them changes.
 struct Prediction {
   std::int64_t plan_version = 0;
-  std::string model;  ///< of which it was made
+  std::string path, sha256;  ///< of the model of which it was made
   std::vector<std::string> problems;
   Sizes before, after;
   std::optional<ModelConfig> config;  ///< absent if the plan is impossible
+};
+
+/// One sentence about the last action, in the status bar: for some seconds, an error until the next action or a click.
+struct Notice {
+  std::string text;
+  bool is_error = false;
+  double since = -1.0;   ///< ImGui::GetTime() when it was first drawn; negative: not yet
+  std::size_t jobs = 0;  ///< that there were then: a new one takes its place
 };
 
 enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, ConfirmOpen, Preferences };
@@ -80,8 +96,10 @@ struct UiState {
   int palette_choice = 0;
   int tour_step = -1;  ///< -1: no tour
   bool reset_layout = false;
-  std::string notice;         ///< one sentence about the last action, in the status bar
-  std::set<JobId> dismissed;  ///< failed jobs whose message was read
+  Notice notice;
+  const char* focus_view = nullptr;    ///< id of a view whose tab comes to the front, once
+  std::optional<Recipe> waiting_plan;  ///< loaded while no model was open: the plan of the next one
+  std::set<JobId> dismissed;           ///< failed jobs whose message was read
 
   std::int64_t layer = 0, head = 0;  ///< chosen in the attention view
   std::string attention_prompt;      ///< empty: what was last written
@@ -91,12 +109,12 @@ struct UiState {
   bool watch_latent = false;
 
   TrainSettings train;
-  GenerateSettings generate;
+  GenerateSettings generate = {.prompt = "Once upon a time", .stop = {}};
   bool compare = true;  ///< also write with the original
   bool tint_tokens = true;
 
   JobId open_job = 0, convert_job = 0, train_job = 0, generate_job = 0, original_job = 0;
-  JobId undo_job = 0, redo_job = 0;
+  JobId undo_job = 0, redo_job = 0, evaluate_job = 0;
   std::string open_path;  ///< of open_job
   std::string open_next;  ///< what ConfirmOpen asks about
   std::string model;      ///< which the selection and the plan belong to
@@ -108,6 +126,10 @@ struct UiState {
 /// Brings the UI state up to date with the session at the start of a frame: a new model clears the plan, a finished
 /// conversion empties it, an undone one brings it back.
 void follow(const Session& session, UiState& ui);
+
+/// Shows the sentence in the status bar, instead of what was there.
+void tell(UiState& ui, std::string sentence);
+void tell_error(UiState& ui, std::string sentence);
 
 /// The job with this id, or null.
 const JobView* find_job(const Session& session, JobId id);

@@ -2,11 +2,14 @@
 
 #include <imgui.h>
 
+#include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/support/sample_session.h"
 #include "tests/support/ui_test.h"
+#include "views/reasons.h"
 
 namespace lathe {
 namespace {
@@ -59,18 +62,126 @@ TEST_F(Actions, AnUnknownNameRunsNothing) {
   EXPECT_FALSE(run_action("no.such", {session, ui, commands}));
 }
 
-TEST_F(Actions, EveryEnabledActionRunsOnAFullSession) {
+/// Everything that an action may change, as one text.
+std::string traces(const UiState& ui, Commands& commands) {
+  std::string text = settings_to_json(ui.settings).dump() + "|" + std::to_string(static_cast<int>(ui.dialog)) + "|" +
+                     std::to_string(ui.plan.version()) + "|" + std::to_string(ui.selection.cells.size()) + "|" +
+                     std::to_string(ui.tour_step) + "|" + std::to_string(ui.reset_layout);
+  text += "|" + std::to_string(commands.take_posted().size()) + "|" + std::to_string(commands.take_requests().size());
+  return text;
+}
+
+TEST_F(Actions, EveryEnabledActionDoesSomethingOnAFullSession) {
   for (const Action& action : actions()) {
-    const Session session = full_session();
+    Session session = full_session();
+    session.model->redo = {"Train 60 steps"};
     UiState ui;
     Commands commands;
+    // Not where any of them leads.
+    ui.settings.scale = 1.5F;
+    const bool to_design = std::string_view(action.id) == "workspace.design";
+    ui.settings.workspace = to_design ? Workspace::Train : Workspace::Design;
     follow(session, ui);
     ui.selection.only({2, LayerPart::Attention});
     ui.plan.edit("Plan", with_cell({}, session.model->config, {2, LayerPart::Attention}, true));
     follow(session, ui);
-    ActionContext context{session, ui, commands};
-    if (action.enabled(context)) action.run(context);
+    const std::string before = traces(ui, commands);
+    const bool ran = run_action(action.id, {session, ui, commands});
+    EXPECT_EQ(ran, std::string_view(action.id) != "job.cancel") << action.id << ": no job runs to be cancelled";
+    EXPECT_TRUE(!ran || traces(ui, commands) != before) << action.id;
   }
+}
+
+TEST_F(Actions, HealingNeedsWeightsThatTrain) {
+  const Session session = opened_session();
+  UiState ui;
+  Commands commands;
+  const ActionContext context{session, ui, commands};
+  EXPECT_FALSE(run_action("train.start", context));
+  EXPECT_NE(why_not_train(context), nullptr);
+  ui.train.trainable = Trainable::All;
+  EXPECT_TRUE(run_action("train.start", context));
+  const Session converted = converted_session();
+  ui.train.trainable = Trainable::Converted;
+  EXPECT_EQ(why_not_train({converted, ui, commands}), nullptr);
+}
+
+TEST_F(Actions, WritingNeedsAPromptWhereNoTokenBeginsAText) {
+  Session session = opened_session();
+  UiState ui;
+  Commands commands;
+  EXPECT_TRUE(run_action("generate.write", {session, ui, commands}));  // the prompt that is there from the start
+  ui.generate.prompt.clear();
+  EXPECT_FALSE(run_action("generate.write", {session, ui, commands}));
+  session.model->config.bos_token_id = 1;
+  EXPECT_TRUE(run_action("generate.write", {session, ui, commands}));
+}
+
+TEST_F(Actions, StopEndsTheOriginalsWritingToo) {
+  const Session session = converted_session();
+  UiState ui;
+  Commands commands;
+  while (commands.post(Undo{}) < session.jobs.back().id) continue;  // ids that are still free
+  write_text({session, ui, commands});
+  commands.take_posted();
+  stop_writing({session, ui, commands});
+  EXPECT_EQ(commands.take_posted().size(), 2U);
+}
+
+TEST_F(Actions, ZoomComesBackToWhereItWas) {
+  const Session session;
+  UiState ui;
+  Commands commands;
+  const ActionContext context{session, ui, commands};
+  for (int i = 0; i < 7; ++i) run_action("view.larger", context);
+  for (int i = 0; i < 7; ++i) run_action("view.smaller", context);
+  EXPECT_EQ(ui.settings.scale, 1.0F);
+  for (int i = 0; i < 20; ++i) run_action("view.larger", context);
+  EXPECT_EQ(ui.settings.scale, 2.0F);
+  run_action("view.actual-size", context);
+  EXPECT_EQ(ui.settings.scale, 1.0F);
+}
+
+TEST_F(Actions, APlanThatComesBeforeItsModelWaitsForIt) {
+  Session session;
+  UiState ui;
+  Commands commands;
+  load_recipe({session, ui, commands}, {"sample", "", sample_plan()});
+  EXPECT_TRUE(ui.plan.plan().empty());
+  EXPECT_NE(ui.notice.text.find("open one"), std::string::npos);
+  session = opened_session();
+  ui.open_job = session.jobs.front().id;
+  ui.open_path = "tiny";
+  follow(session, ui);
+  EXPECT_EQ(ui.plan.plan(), sample_plan());
+  EXPECT_FALSE(ui.waiting_plan.has_value());
+}
+
+TEST_F(Actions, RecentModelsAreFoundFromAnyFolder) {
+  const Session session = opened_session();
+  UiState ui;
+  for (const char* path : {"models/./a", "tiny", "/models/b", "models/a"}) {
+    ui.open_job = session.jobs.front().id;
+    ui.open_path = path;
+    follow(session, ui);
+  }
+  const std::string here = std::filesystem::current_path() / "models/a";
+  EXPECT_EQ(ui.settings.recent, (std::vector<std::string>{here, "/models/b", "tiny"}));
+}
+
+TEST_F(Actions, AModelWithoutATemplateIsNotAskedToChat) {
+  Session session = opened_session();
+  UiState ui;
+  ui.generate.chat = true;
+  ui.train.kl_weight = 1.0;
+  follow(session, ui);
+  EXPECT_FALSE(ui.generate.chat);
+  EXPECT_EQ(ui.train.kl_weight, 1.0);
+  session = converted_session();
+  session.model->undo.clear();  // as it was saved and opened again
+  session.model->path = "/models/converted";
+  follow(session, ui);
+  EXPECT_EQ(ui.train.kl_weight, 0.0);
 }
 
 TEST_F(Actions, WritingComparesOnlyAChangedModel) {

@@ -93,6 +93,19 @@ TEST_F(LayerBoard, ArrowsMoveTheSelection) {
   EXPECT_EQ(ui_.selection.cells, (std::set<Cell>{{6, LayerPart::FeedForward}}));
 }
 
+TEST_F(LayerBoard, TheFirstArrowSelectsTheFirstCellWithoutAMouse) {
+  session_ = opened_session();
+  frames(3);
+  act([this](ImGuiTestContext* user) {
+    user->WindowFocus("Layers###layers.Design.1");
+    user->KeyPress(ImGuiKey_DownArrow);
+    IM_CHECK(ui_.selection.cells == (std::set<Cell>{{0, LayerPart::Attention}}));
+    user->KeyPress(ImGuiKey_DownArrow, 3);
+    user->KeyPress(ImGuiKey_M);
+  });
+  EXPECT_TRUE(is_planned(ui_.plan.plan(), {3, LayerPart::Attention}));
+}
+
 TEST_F(LayerBoard, SelectAllTakesEveryCell) {
   session_ = opened_session(12);
   act([](ImGuiTestContext* user) {
@@ -120,7 +133,7 @@ TEST_F(LayerBoard, AConvertedCellCannotBePlanned) {
     user->KeyPress(ImGuiKey_M);
   });
   EXPECT_TRUE(ui_.plan.plan().empty());
-  EXPECT_NE(ui_.notice.find("Undo"), std::string::npos);
+  EXPECT_NE(ui_.notice.text.find("Undo"), std::string::npos);
 }
 
 TEST_F(LayerBoard, ALayerSwitchesKindAsSoonAsItIsConverted) {

@@ -1,8 +1,9 @@
 #include "tests/support/sample_session.h"
 #include "tests/support/ui_test.h"
+#include "views/attention_view.h"
 #include "views/load_strip.h"
 #include "views/router_view.h"
-#include "views/train_view.h"
+#include "views/trainable.h"
 
 namespace lathe {
 namespace {
@@ -57,7 +58,7 @@ TEST_F(Panels, WritePostsThePromptAndComparesWithTheOriginal) {
   open(converted_session(), Workspace::Generate);
   act([](ImGuiTestContext* user) {
     user->ItemClick("**/##prompt");
-    user->KeyChars("The lathe");
+    user->KeyCharsReplace("The lathe");
     user->ItemClick("Generate###generate.Generate.1/Write");
   });
   ASSERT_EQ(posted<Generate>().size(), 2U);
@@ -65,15 +66,47 @@ TEST_F(Panels, WritePostsThePromptAndComparesWithTheOriginal) {
   EXPECT_TRUE(posted<Generate>()[1].original);
 }
 
-TEST_F(Panels, CtrlEnterInThePromptWrites) {
+TEST_F(Panels, CtrlEnterInThePromptWritesOnceAndNeverConverts) {
   open(opened_session(), Workspace::Generate);
+  ui_.plan.edit("Load recipe", sample_plan());
+  frames(2);
   act([](ImGuiTestContext* user) {
+    IM_CHECK((user->ItemInfo("top bar/Convert").ItemFlags & ImGuiItemFlags_Disabled) == 0);
     user->ItemClick("**/##prompt");
-    user->KeyChars("Once");
+    user->KeyCharsReplace("Once");
+    user->KeyPress(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_Enter));
     user->KeyPress(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_Enter));
   });
   ASSERT_EQ(posted<Generate>().size(), 1U);
+  EXPECT_EQ(posted<Generate>().front().settings.prompt, "Once");
   EXPECT_TRUE(posted<Convert>().empty());
+}
+
+TEST_F(Panels, AWritingIsSavedFromItsButtonAndByTheRightMouseButton) {
+  open(full_session(), Workspace::Generate);
+  act([](ImGuiTestContext* user) {
+    user->ItemClick("Generate###generate.Generate.1/writing export/Export");
+    user->ItemClick("//$FOCUSED/Save CSV\u2026");
+    const ImGuiTestItemInfo text = user->WindowInfo("Generate###generate.Generate.1/now");
+    IM_CHECK(text.Window != nullptr);
+    user->MouseMoveToPos(text.Window->Rect().GetCenter());
+    user->MouseClick(ImGuiMouseButton_Right);
+    user->ItemClick("//$FOCUSED/Save CSV\u2026");
+  });
+  ASSERT_EQ(requested<SaveFile>().size(), 2U);
+  EXPECT_EQ(requested<SaveFile>().back().suggestion, "writing.csv");
+}
+
+TEST_F(Panels, TheKlFieldNeedsTheOriginal) {
+  Session session = converted_session();
+  open(session, Workspace::Train);
+  const auto is_disabled = [](ImGuiTestContext* user) {
+    return (user->ItemInfo("**/##KL to original").ItemFlags & ImGuiItemFlags_Disabled) != 0;
+  };
+  act([&](ImGuiTestContext* user) { IM_CHECK(!is_disabled(user)); });
+  session.model->undo.clear();
+  open(session, Workspace::Train);
+  act([&](ImGuiTestContext* user) { IM_CHECK(is_disabled(user)); });
 }
 
 TEST_F(Panels, TheInspectorChangesTheRankOfAllSelectedLayersInOneStep) {
@@ -105,11 +138,23 @@ TEST_F(Panels, AnImpossiblePlanIsExplainedAndCannotBeConverted) {
 
 TEST_F(Panels, PredictionsAreTheExactSizesOfThePlannedModel) {
   open(opened_session(), Workspace::Design);
-  ui_.plan.edit("Load", sample_plan());
+  ConversionPlan plan;
+  plan.layers[3].feed_forward = MoePlan{};  // 8 experts, 2 for each token
+  plan.layers[4].attention = MlaPlan{};     // rank 96, 32 rotated
+  ui_.plan.edit("Load", plan);
   frames(1);
-  const Sizes exact = sizes_of(planned_config(sample_plan(), session_.model->config));
-  EXPECT_EQ(ui_.prediction.after.params, exact.params);
-  EXPECT_EQ(ui_.prediction.after.kv_values_per_token, exact.kv_values_per_token);
+  const Sizes& before = ui_.prediction.before;
+  const Sizes& after = ui_.prediction.after;
+  // 3 KV heads of 64, keys and values, in 30 layers; one of them then keeps a latent of 96 and 32 rotated.
+  EXPECT_EQ(before.kv_values_per_token, 30 * 2 * 3 * 64);
+  EXPECT_EQ(after.kv_values_per_token, 29 * 2 * 3 * 64 + 96 + 32);
+  // 7 more MLPs of 3 x 576 x 1536 and a router row of 576 for each expert; the attention changes from 9 heads of 64
+  // with 3 KV heads to queries of 64 + 32, a latent of 96 + 32, keys and values of 64 from it for each head.
+  const std::int64_t mlp = 3 * 576 * 1536;
+  const std::int64_t gqa = 576 * (9 + 3 + 3 + 9) * 64;
+  const std::int64_t mla = 576 * 9 * (64 + 32) + 576 * (96 + 32) + 96 * 9 * (64 + 64) + 576 * 9 * 64;
+  EXPECT_EQ(after.params - before.params, 7 * mlp + 8 * 576 + mla - gqa);
+  EXPECT_EQ(after.active_params - before.active_params, mlp + 8 * 576 + mla - gqa);
 }
 
 TEST_F(Panels, SaveCsvAsksTheWindowForAFile) {
@@ -135,6 +180,52 @@ TEST_F(Panels, SavePngAsksForThePanelsRectangleOnceTheMenuIsGone) {
   EXPECT_GT(rect.width, 300.0F);
   EXPECT_GT(rect.x, 200.0F);
   EXPECT_LT(rect.x + rect.width, 1280.0F);
+}
+
+class Attention : public UiTest {};
+
+TEST_F(Attention, WhatIsTypedOverASliderIsClampedInTheSameFrame) {
+  const Session session = full_session();
+  UiState ui;
+  Commands commands;
+  AttentionView view;
+  std::int64_t largest_layer = 0, largest_head = 0;
+  const auto draw = [&] {
+    ImGui::SetNextWindowSize({800, 600});
+    ImGui::Begin("attention");
+    view.draw(session, ui, commands);
+    ImGui::End();
+    largest_layer = std::max(largest_layer, ui.layer);
+    largest_head = std::max(largest_head, ui.head);
+  };
+  drive(draw, [](ImGuiTestContext* user) {
+    user->ItemInputValue("**/##layer", 500);
+    user->ItemInputValue("**/##head", 500);
+  });
+  EXPECT_EQ(largest_layer, 29);
+  EXPECT_EQ(largest_head, 8);
+}
+
+TEST_F(Attention, ArrowsChooseLayerAndHeadAndNothingElse) {
+  const Session session = full_session();
+  UiState ui;
+  Commands commands;
+  AttentionView view;
+  const auto draw = [&] {
+    ImGui::SetNextWindowSize({800, 600});
+    ImGui::Begin("attention");
+    view.draw(session, ui, commands);
+    ImGui::End();
+  };
+  drive(draw, [](ImGuiTestContext* user) {
+    user->WindowFocus("attention");
+    const ImGuiID focus = user->UiContext->NavId;
+    user->KeyPress(ImGuiKey_DownArrow, 3);
+    user->KeyPress(ImGuiKey_RightArrow, 2);
+    IM_CHECK_EQ(user->UiContext->NavId, focus);
+  });
+  EXPECT_EQ(ui.layer, 3);
+  EXPECT_EQ(ui.head, 2);
 }
 
 class Strips : public UiTest {};

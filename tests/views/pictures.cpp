@@ -38,9 +38,15 @@ const Scene kScenes[] = {
      [](UiState& ui) { ui.settings.workspace = Workspace::Train, ui.train_job = 3; }},
     {"generate", full_session, [](UiState& ui) { ui.settings.workspace = Workspace::Generate; }},
     {"inspect", full_session, [](UiState& ui) { ui.settings.workspace = Workspace::Inspect; }},
-    {"receipt", full_session, [](UiState&) { ImGui::SetWindowFocus("Receipt###receipt.Design.1"); }},
-    {"latent", full_session,
-     [](UiState& ui) { ui.watch_latent = true, ImGui::SetWindowFocus("Latent###latent.Design.1"); }},
+    {"receipt", full_session, [](UiState& ui) { ui.focus_view = "receipt"; }},
+    {"latent", full_session, [](UiState& ui) { ui.watch_latent = true, ui.focus_view = "latent"; }},
+    {"load", [] { return trained_session(2000, true); },
+     [](UiState& ui) { ui.settings.workspace = Workspace::Train, ui.focus_view = "router"; }},
+    {"router", full_session, [](UiState& ui) { ui.settings.workspace = Workspace::Inspect, ui.focus_view = "router"; }},
+    {"log", full_session, [](UiState& ui) { ui.focus_view = "log"; }},
+    {"train-none", [] { return opened_session(); }, [](UiState& ui) { ui.settings.workspace = Workspace::Train; }},
+    {"keys", [] { return opened_session(); }, [](UiState& ui) { ui.dialog = Dialog::Shortcuts; }},
+    {"preferences", [] { return opened_session(); }, [](UiState& ui) { ui.dialog = Dialog::Preferences; }},
     {"failed", failed_session, [](UiState& ui) { ui.settings.workspace = Workspace::Train; }},
     {"layers126", [] { return opened_session(126); }, plan_some},
     {"palette", [] { return opened_session(); },
@@ -58,10 +64,10 @@ void draw_scene(const Scene& scene, Theme theme, int width, int height, float sc
   ui.settings.theme = theme;
   ui.settings.scale = scale;
   const Session session = scene.session();
-  for (int frame = 0; frame < 6; ++frame) {
+  for (int frame = 0; frame < 8; ++frame) {
     offscreen.begin_frame();
     shell.draw(session, ui, commands);
-    if (frame == 1) scene.arrange(ui);
+    if (frame == 1 || frame == 3) scene.arrange(ui);  // again when the windows of its workspace are there
     offscreen.render();
   }
   const char* theme_name = theme == Theme::Dark ? "dark" : "light";

@@ -80,6 +80,18 @@ TEST(PlanEditor, UndoingSomethingElseLeavesTheCarriedOutPlanAlone) {
   EXPECT_TRUE(editor.plan().empty());
 }
 
+TEST(PlanEditor, AnUndoneConversionThatCannotComeBackIsForgotten) {
+  PlanEditor editor;
+  editor.edit("first", one_layer(1));
+  editor.applied(planned_config(one_layer(1), sample_config()));
+  editor.edit("other", one_layer(5));
+  EXPECT_FALSE(editor.restore(sample_config()));
+  EXPECT_EQ(editor.plan(), one_layer(5));
+  editor.edit("clear", {});
+  EXPECT_FALSE(editor.restore(sample_config()));
+  EXPECT_TRUE(editor.plan().empty());
+}
+
 TEST(PlanEditor, DefaultsFitTheModel) {
   for (const std::int64_t head_dim : {32, 64, 128}) {
     ModelConfig config = sample_config(12);
@@ -117,6 +129,7 @@ TEST(Settings, SurviveARoundTripAndDamage) {
   settings.scale = 1.5F;
   settings.recent = {"tiny", "/models/a b"};
   settings.smoothing = 0.5F;
+  settings.loss_parts = {.next_token = false, .kl = true, .balance = false, .lr = true};
   EXPECT_EQ(settings_from_json(settings_to_json(settings)), settings);
   EXPECT_EQ(settings_from_json(nlohmann::json::parse(R"({"scale": "big", "theme": 9, "recent": 3})")), Settings());
   EXPECT_FLOAT_EQ(settings_from_json(nlohmann::json{{"scale", 50}}).scale, 2.0F);

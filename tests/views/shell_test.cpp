@@ -1,5 +1,7 @@
 #include "views/shell.h"
 
+#include <imgui_internal.h>
+
 #include <set>
 
 #include "tests/support/sample_session.h"
@@ -42,6 +44,12 @@ TEST_P(EveryView, DrawsInATinyWindowAtTheLargestScale) {
   for (int i = 0; i < kNumWorkspaces; ++i) {
     ui_.settings.workspace = static_cast<Workspace>(i);
     frames(3);
+    EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 500);
+    for (const ImGuiWindow* window : ImGui::GetCurrentContext()->Windows) {
+      if (!window->WasActive || window->DockNode == nullptr) continue;
+      EXPECT_GE(window->Size.x, 1.0F) << window->Name;
+      EXPECT_LE(window->Pos.x + window->Size.x, 480.0F + 1.0F) << window->Name;
+    }
   }
 }
 
@@ -84,6 +92,9 @@ TEST_F(TheShell, ConvertPostsThePlanAndTheDoneJobEmptiesIt) {
   reduce(session_, Event{job, JobEnded{JobOutcome::Done, "", 1.0}});
   frames(2);
   EXPECT_TRUE(ui_.plan.plan().empty());
+  const ImGuiWindow* receipt = ImGui::FindWindowByName("Receipt###receipt.Design.1");
+  ASSERT_NE(receipt, nullptr);
+  EXPECT_TRUE(receipt->DockTabIsVisible);
 }
 
 TEST_F(TheShell, UndoneConversionBringsItsPlanBack) {
@@ -138,6 +149,71 @@ TEST_F(TheShell, DialogsOpenAndCloseByKey) {
   EXPECT_EQ(ui_.dialog, Dialog::Shortcuts);
   act([](ImGuiTestContext* user) { user->KeyPress(ImGuiKey_Escape); });
   EXPECT_EQ(ui_.dialog, Dialog::None);
+}
+
+TEST_F(TheShell, NoKeyActsBehindADialog) {
+  session_ = converted_session();
+  act([](ImGuiTestContext* user) {
+    user->ItemClick("**/attention 4");
+    user->KeyPress(kCtrl | ImGuiKey_Slash);
+    user->KeyPress(ImGuiKey_M);
+    user->KeyPress(ImGuiKey_F5);
+    user->KeyPress(kCtrl | ImGuiKey_2);
+  });
+  EXPECT_TRUE(ui_.plan.plan().empty());
+  EXPECT_TRUE(posted<Train>().empty());
+  EXPECT_EQ(ui_.settings.workspace, Workspace::Design);
+}
+
+TEST_F(TheShell, ANoticeGoesWhenItIsOldOrAJobBegins) {
+  session_ = opened_session();
+  tell(ui_, "Something was done");
+  frames(60 * 7);
+  EXPECT_FALSE(ui_.notice.text.empty());
+  frames(60 * 2);
+  EXPECT_TRUE(ui_.notice.text.empty());
+  tell(ui_, "Something else was done");
+  frames(2);
+  reduce(session_, Event{77, JobStarted{"Write"}});
+  frames(2);
+  EXPECT_TRUE(ui_.notice.text.empty());
+}
+
+TEST_F(TheShell, AnErrorStaysUntilTheNextAction) {
+  session_ = opened_session();
+  tell_error(ui_, "cannot write the file");
+  frames(60 * 12);
+  EXPECT_FALSE(ui_.notice.text.empty());
+  act([](ImGuiTestContext* user) { user->KeyPress(kCtrl | ImGuiKey_T); });
+  EXPECT_TRUE(ui_.notice.text.empty());
+}
+
+TEST_F(TheShell, WhatWasMeasuredIsSaid) {
+  session_ = opened_session();
+  act([](ImGuiTestContext* user) { user->KeyPress(ImGuiKey_F7); });
+  ASSERT_EQ(posted<Evaluate>().size(), 1U);
+  const JobId job = ui_.evaluate_job;
+  reduce(session_, Event{job, JobStarted{"Evaluate"}});
+  reduce(session_, Event{job, Evaluated{.nll = 3.21, .ppl = 24.8, .tokens = 8192}});
+  reduce(session_, Event{job, JobEnded{JobOutcome::Done, "", 1.0}});
+  frames(2);
+  EXPECT_NE(ui_.notice.text.find("3.210"), std::string::npos) << ui_.notice.text;
+}
+
+TEST_F(TheShell, TheThemeAndTheSizeFollowTheirKeys) {
+  // Seen while the user is there: a style that a test changed is put back at its end.
+  act([](ImGuiTestContext* user) {
+    const ImGuiStyle& style = ImGui::GetStyle();
+    const float dark = style.Colors[ImGuiCol_WindowBg].x;
+    user->KeyPress(kCtrl | ImGuiKey_T);
+    IM_CHECK_GT(style.Colors[ImGuiCol_WindowBg].x, dark + 0.5F);
+    user->KeyPress(kCtrl | ImGuiKey_Minus, 3);
+    IM_CHECK_EQ(style.FontScaleMain, 0.75F);
+    IM_CHECK_GE(style.FrameBorderSize, 1.0F);
+    IM_CHECK_GE(style.WindowBorderSize, 1.0F);
+    user->KeyPress(kCtrl | ImGuiKey_0);
+    IM_CHECK_EQ(style.FontScaleMain, 1.0F);
+  });
 }
 
 TEST_F(TheShell, AFailedJobShowsACardUntilItIsDismissed) {
@@ -235,13 +311,19 @@ TEST_F(TheShell, TheTourPostsTheRealCommands) {
 TEST_F(TheShell, ResetLayoutBringsEveryPanelBack) {
   session_ = opened_session();
   frames(3);
-  ImGui::SetWindowPos("Layers###layers.Design.1", {900, 10});
+  const char* const board = "Layers###layers.Design.1";
+  act([&](ImGuiTestContext* user) {
+    user->UndockWindow(board);
+    user->WindowMove(board, {600, 300});
+    IM_CHECK(!user->WindowInfo(board).Window->DockIsActive);
+  });
   ui_.reset_layout = true;
   frames(3);
-  act([](ImGuiTestContext* user) {
-    const ImGuiTestItemInfo board = user->WindowInfo("Layers###layers.Design.1");
-    IM_CHECK(board.Window != nullptr);
-    IM_CHECK_LT(board.Window->Pos.x, 20.0F);
+  act([&](ImGuiTestContext* user) {
+    const ImGuiWindow* window = user->WindowInfo(board).Window;
+    IM_CHECK(window != nullptr);
+    IM_CHECK(window->DockIsActive);
+    IM_CHECK_LT(window->Pos.x, 20.0F);
   });
 }
 
