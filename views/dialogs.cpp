@@ -27,7 +27,7 @@ bool begin_modal(const char* title, UiState& ui, float width) {
 
 void draw_shortcuts(ActionContext context) {
   if (!begin_modal("Keyboard shortcuts", context.ui, 560)) return;
-  const float height = std::min(px(420), ImGui::GetMainViewport()->Size.y - px(120));
+  const float height = std::min(px(420), ImGui::GetMainViewport()->WorkSize.y - px(104));
   if (ImGui::BeginTable("keys", 2, ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY, {0, height})) {
     ImGui::TableSetupColumn("action");
     ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthFixed, px(170));
@@ -75,7 +75,7 @@ void draw_about(ActionContext context) {
 }
 
 void draw_preferences(ActionContext context) {
-  if (!begin_modal("Preferences", context.ui, 440)) return;
+  if (!begin_modal("Preferences", context.ui, 472)) return;
   Settings& settings = context.ui.settings;
   int theme = static_cast<int>(settings.theme);
   ImGui::AlignTextToFramePadding();

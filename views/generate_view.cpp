@@ -46,11 +46,14 @@ void draw_write_button(ActionContext context, ImVec2 size) {
 
 /// How far the two writings of `length` tokens agree; without a second one, what the colours mean.
 void draw_agreement(std::optional<std::size_t> differs, std::size_t length) {
-  if (!differs) return caption("Measured: the background shows surprise, \u2212log\u2082 p of each token.");
+  // Export stands at the right end of the line.
+  const float wrap = ImGui::GetCursorPosX() + ImGui::GetContentRegionAvail().x - px(88);
+  if (!differs) return caption("Measured: the background shows surprise, \u2212log\u2082 p of each token.", wrap);
   caption(format(*differs < length ? "Both agree for %zu tokens; the first that differs is underlined."
                                    : "Both agree on all of the first %zu tokens.",
                  *differs)
-              .c_str());
+              .c_str(),
+          wrap);
 }
 
 }  // namespace

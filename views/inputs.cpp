@@ -9,20 +9,6 @@
 namespace lathe {
 namespace {
 
-/// Puts the label left and the next item in the right part of the line.
-void label_left(const char* label, const char* tooltip) {
-  ImGui::AlignTextToFramePadding();
-  ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
-  ImGui::TextUnformatted(label);
-  ImGui::PopStyleColor();
-  if (tooltip != nullptr) explain(tooltip);
-  ImGui::SameLine();
-  const float space = ImGui::GetContentRegionAvail().x;
-  const float field = std::min(px(150), ImGui::GetWindowWidth() * 0.46F);
-  if (space > field) ImGui::SetCursorPosX(ImGui::GetCursorPosX() + space - field);
-  ImGui::SetNextItemWidth(-1);
-}
-
 ShortText hidden(const char* label) { return format("##%s", label); }
 
 int resize(ImGuiInputTextCallbackData* data) {
@@ -34,6 +20,20 @@ int resize(ImGuiInputTextCallbackData* data) {
 }
 
 }  // namespace
+
+void label_left(const char* label, const char* tooltip) {
+  ImGui::AlignTextToFramePadding();
+  ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
+  ImGui::TextUnformatted(label);
+  ImGui::PopStyleColor();
+  if (tooltip != nullptr) explain(tooltip);
+  const float field = std::min(px(176), ImGui::GetContentRegionAvail().x * 0.6F);
+  const float least = px(64);
+  same_line_if_fits(least, ImGui::GetStyle().ItemSpacing.x);
+  const float space = ImGui::GetContentRegionAvail().x;
+  if (space > field) ImGui::SetCursorPosX(ImGui::GetCursorPosX() + space - field);
+  ImGui::SetNextItemWidth(-1);
+}
 
 bool int_row(const char* label, std::int64_t& value, std::int64_t low, std::int64_t high, const char* tooltip) {
   label_left(label, tooltip);

@@ -98,8 +98,10 @@ void JobsView::draw(const Session& session, UiState&, Commands& commands) {
   }
   follow(session);
   if (!ImGui::BeginTable("jobs", 5, ImGuiTableFlags_ScrollY)) return;
-  ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthStretch, 1.4F);
-  ImGui::TableSetupColumn("bar", ImGuiTableColumnFlags_WidthStretch, 0.6F);
+  const bool is_narrow = ImGui::GetContentRegionAvail().x < px(380);
+  ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthStretch, 1.8F);
+  ImGui::TableSetupColumn("bar", ImGuiTableColumnFlags_WidthStretch | (is_narrow ? ImGuiTableColumnFlags_Disabled : 0),
+                          0.6F);
   ImGui::TableSetupColumn("state", ImGuiTableColumnFlags_WidthStretch, 1.4F);
   ImGui::TableSetupColumn("speed", ImGuiTableColumnFlags_WidthStretch, 1.2F);
   ImGui::TableSetupColumn("cancel", ImGuiTableColumnFlags_WidthFixed, px(64));

@@ -82,12 +82,13 @@ void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectr
   export_button("latent export");
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
-  const float half = (space.y - ImGui::GetTextLineHeightWithSpacing() - px(4)) / 2;
+  constexpr const char* kSource = "Measured on the calibration text; the line marks the rank that was kept.";
+  const float half = (space.y - caption_height(kSource) - 2 * ImGui::GetStyle().ItemSpacing.y) / 2;
   const auto live = session.live_latents.find(spectrum.layer);
   const bool show_live = ui.watch_latent && live != session.live_latents.end();
   draw_spectrum(spectrum, show_live ? live->second.get() : nullptr, {space.x, half});
   draw_lost(spectrum, {space.x, half});
-  caption("Measured on the calibration text; the line marks the rank that was kept.");
+  caption(kSource);
   const Exports exports{"latent", [&session] {
                           return spectra_csv(session.receipt ? session.receipt->layers : session.converting_receipts);
                         }};

@@ -30,9 +30,10 @@ void draw_number(std::int64_t layer, ImVec2 low, float width, float row_height) 
   const ShortText number = format("%lld", static_cast<long long>(layer));
   const float size = ImGui::GetFontSize() * 0.8F;
   const ImVec2 text = mono_font()->CalcTextSizeA(size, 1e6F, 0, number.c_str());
-  ImGui::GetWindowDrawList()->AddText(mono_font(), size,
-                                      {low.x + width - text.x - px(6), low.y + (row_height - size) / 2},
-                                      color(colors().faint), number.c_str());
+  // The first number is higher than a low row and would be cut in half.
+  const float y = std::max(ImGui::GetWindowPos().y - ImGui::GetScrollY(), low.y + (row_height - size) / 2);
+  ImGui::GetWindowDrawList()->AddText(mono_font(), size, {low.x + width - text.x - px(6), y}, color(colors().faint),
+                                      number.c_str());
 }
 
 }  // namespace
@@ -83,7 +84,7 @@ void LayerBoardView::draw_header(const Geometry& geometry, UiState& ui) const {
   ImGui::SetCursorPosX(x + geometry.number_width);
   ImGui::TextUnformatted("Attention");
   ImGui::SameLine(x + geometry.number_width + geometry.cell_width + geometry.gap);
-  ImGui::TextUnformatted("Feed-forward");
+  fitting_text({"Feed-forward", "MLP"});
   ImGui::PopStyleColor();
 }
 

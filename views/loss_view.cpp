@@ -162,9 +162,9 @@ void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImV
   for (std::size_t axis = 0; axis < right.size(); ++axis)
     if (right[axis] >= 0) options.right_axes[axis] = part_at(axis).axis;
   if (!begin_step_plot("##loss", size, options, follow_)) return;
-  plot_smoothed("loss", train.loss, loss_, colors().accent, settings.smoothing);
   if (settings.loss_parts.next_token)
     plot_smoothed("next token", train.next_token, next_token_, colors().mla, settings.smoothing);
+  plot_smoothed("loss", train.loss, loss_, colors().accent, settings.smoothing);
   plot_held_out(train);
   for (std::size_t axis = 0; axis < right.size(); ++axis) {
     if (right[axis] < 0) continue;

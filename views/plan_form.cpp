@@ -9,19 +9,9 @@
 namespace lathe {
 namespace {
 
-void label(const char* text, const char* tooltip) {
-  ImGui::AlignTextToFramePadding();
-  ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
-  ImGui::TextUnformatted(text);
-  ImGui::PopStyleColor();
-  explain(tooltip);
-  ImGui::SameLine(px(96));
-  ImGui::SetNextItemWidth(-1);
-}
-
 template <typename Names>
 bool method_combo(std::string& method, const Names& names, const char* tooltip) {
-  label("Method", tooltip);
+  label_left("Method", tooltip);
   bool changed = false;
   if (!ImGui::BeginCombo("##method", method.c_str())) return false;
   for (const std::string_view name : names) {
@@ -36,9 +26,9 @@ bool method_combo(std::string& method, const Names& names, const char* tooltip) 
 
 /// A choice among the sizes that fit: powers of two from 2 and the divisors of head_dim.
 bool rope_combo(MlaPlan& plan, const ModelConfig& config) {
-  label("RoPE dims",
-        "qk_rope_head_dim: of each head these keep their position, shared by all heads; they are cached beside "
-        "the latent");
+  label_left("RoPE dims",
+             "qk_rope_head_dim: of each head these keep their position, shared by all heads; they are cached beside "
+             "the latent");
   bool changed = false;
   if (!ImGui::BeginCombo("##rope", format("%lld", static_cast<long long>(plan.qk_rope_head_dim)).c_str())) return false;
   for (std::int64_t size = 2; size <= config.head_dim; size += 2) {
@@ -53,7 +43,7 @@ bool rope_combo(MlaPlan& plan, const ModelConfig& config) {
 }
 
 bool fold_combo(MlaPlan& plan, const ModelConfig& config) {
-  label("FreqFold", "Adjacent frequencies that share one rotation when heads are merged; 1 keeps RoRoPE exact");
+  label_left("FreqFold", "Adjacent frequencies that share one rotation when heads are merged; 1 keeps RoRoPE exact");
   bool changed = false;
   if (!ImGui::BeginCombo("##fold", format("%lld", static_cast<long long>(plan.freqfold)).c_str())) return false;
   for (std::int64_t fold = 1; fold <= config.head_dim / 2; fold *= 2) {
@@ -97,14 +87,15 @@ bool moe_form(MoePlan& plan) {
   } else {
     changed |= real_row("Drawn anew", plan.drop_ratio, "%.3g", "Share of the neurons of each expert");
     int mode = static_cast<int>(plan.index_mode);
-    label("Neurons", "The same in gate, up and down, or drawn for each");
+    label_left("Neurons", "The same in gate, up and down, or drawn for each");
     if (segmented("index mode", {"Shared", "Independent"}, mode)) {
       plan.index_mode = static_cast<IndexMode>(mode);
       changed = true;
     }
   }
   int router = static_cast<int>(plan.router);
-  label("Router", "Softmax over all experts, or sigmoid of each with a correction bias that balances (DeepSeek-V3)");
+  label_left("Router",
+             "Softmax over all experts, or sigmoid of each with a correction bias that balances (DeepSeek-V3)");
   if (segmented("router", {"Softmax", "Sigmoid"}, router)) {
     plan.router = static_cast<RouterKind>(router);
     changed = true;

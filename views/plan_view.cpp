@@ -157,7 +157,8 @@ void PlanView::draw_tools(const Session& session, UiState& ui, Commands& command
     if (!plan.description.empty()) explain(plan.description.c_str());
   }
   const float width = ImGui::CalcTextSize("Save plan\u2026Clear").x + 4 * ImGui::GetStyle().FramePadding.x + px(8);
-  ImGui::SameLine(ImGui::GetCursorPosX() + ImGui::GetContentRegionAvail().x - width);
+  same_line_if_fits(width, px(8));
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0F, ImGui::GetContentRegionAvail().x - width));
   if (ImGui::Button("Save plan\u2026")) run_action("plan.save", context);
   ImGui::SameLine();
   if (ImGui::Button("Clear")) run_action("plan.clear", context);

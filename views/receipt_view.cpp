@@ -47,9 +47,26 @@ void draw_shade_scale() {
   }
   ImGui::Dummy({width, px(18)});
   ImGui::SameLine();
-  caption(
-      "relative error after each stage, 10\u207b\u2074 to 1, measured: \u2016y \u2212 y\u2032\u2016 / \u2016y\u2016 of "
-      "the block's output");
+  caption("relative error after each stage, 10\u207b\u2074 to 1, measured");
+  explain("\u2016y \u2212 y\u2032\u2016 / \u2016y\u2016 of the block's output, inputs from the original model");
+}
+
+/// Numbers stand at the right of their columns, and so do their names.
+void draw_header() {
+  const char* names[] = {"Layer", "Method", "Stages", "Error", "Params", "Cache", "Time"};
+  const float shares[] = {1.1F, 1.1F, 1.9F, 0.9F, 1, 0.9F, 0.7F};
+  for (int i = 0; i < 7; ++i) ImGui::TableSetupColumn(names[i], ImGuiTableColumnFlags_WidthStretch, shares[i]);
+  ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
+  ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
+  for (int i = 0; i < 7; ++i) {
+    ImGui::TableNextColumn();
+    if (i < 3) {
+      ImGui::TextUnformatted(names[i]);
+    } else {
+      text_right(names[i]);
+    }
+  }
+  ImGui::PopStyleColor();
 }
 
 }  // namespace
@@ -104,14 +121,11 @@ void ReceiptView::draw_summary(const Receipt& receipt) {
 }
 
 void ReceiptView::draw_layers(const std::vector<LayerReceipt>& layers, UiState& ui) {
-  const float footer = ImGui::GetTextLineHeightWithSpacing();
+  const float footer = ImGui::GetTextLineHeightWithSpacing() + px(4);
   const ImGuiTableFlags flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY | ImGuiTableFlags_PadOuterX;
   if (ImGui::BeginTable("layers", 7, flags, {0, -footer})) {
     ImGui::TableSetupScrollFreeze(0, 1);
-    const char* names[] = {"Layer", "Method", "Stages", "Error", "Parameters", "Cache", "Time"};
-    const float shares[] = {1.1F, 1.1F, 1.9F, 0.9F, 1, 0.9F, 0.7F};
-    for (int i = 0; i < 7; ++i) ImGui::TableSetupColumn(names[i], ImGuiTableColumnFlags_WidthStretch, shares[i]);
-    ImGui::TableHeadersRow();
+    draw_header();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const LayerReceipt& receipt = layers[i];
       const bool attention = receipt.part == LayerPart::Attention;

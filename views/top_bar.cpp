@@ -168,10 +168,12 @@ void draw_running(const JobView& job, Commands& commands) {
   ImGui::SetCursorPosX(ImGui::GetWindowWidth() - cancel - bar - px(24));
   ImGui::BeginGroup();
   ImGui::SetCursorPosY(px(9));
-  const ShortText text = format("%s  %.0f %%", job.title.c_str(), 100.0 * static_cast<double>(fraction));
+  const ShortText percent = format("%.0f %%", 100.0 * static_cast<double>(fraction));
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + bar, at.y + ImGui::GetTextLineHeight()}, at.x + bar,
-                            text.c_str(), nullptr, /*text_size_if_known=*/nullptr);
+  const float title = bar - ImGui::CalcTextSize(percent.c_str()).x - px(8);
+  ImGui::RenderTextEllipsis(ImGui::GetWindowDrawList(), at, {at.x + title, at.y + ImGui::GetTextLineHeight()},
+                            at.x + title, job.title.c_str(), nullptr, /*text_size_if_known=*/nullptr);
+  ImGui::GetWindowDrawList()->AddText({at.x + title + px(8), at.y}, color(colors().dim), percent.c_str());
   ImDrawList* list = ImGui::GetWindowDrawList();
   const float y = at.y + ImGui::GetTextLineHeight() + px(4);
   list->AddRectFilled({at.x, y}, {at.x + bar, y + px(4)}, color(colors().field), px(2));

@@ -43,7 +43,7 @@ bool empty_state(const char* sentence, const char* button, const char* why_not) 
   ImGui::PopTextWrapPos();
   ImGui::PopStyleColor();
   if (button == nullptr) return false;
-  const float button_width = ImGui::CalcTextSize(button, nullptr, true).x + 2 * px(16);
+  const float button_width = std::min(space.x, ImGui::CalcTextSize(button, nullptr, true).x + 2 * px(16));
   ImGui::SetCursorPosX(start.x + std::max(0.0F, (space.x - button_width) / 2));
   ImGui::SetCursorPosY(ImGui::GetCursorPosY() + px(6));
   ImGui::BeginDisabled(why_not != nullptr);
@@ -83,7 +83,7 @@ bool segmented(const char* id, std::initializer_list<const char*> labels, int& c
   bool changed = false;
   int index = 0;
   ImGui::PushID(id);
-  ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {px(2), 0});
+  ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {px(2), ImGui::GetStyle().ItemSpacing.y});
   for (const char* label : labels) {
     if (index > 0) ImGui::SameLine();
     const bool on = index == chosen;
@@ -112,14 +112,21 @@ void heading(const char* text) {
   ImGui::Dummy({0, 0});
 }
 
-void caption(const char* text) {
+void caption(const char* text, float wrap) {
   ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 0.87F);
   ImGui::PushStyleColor(ImGuiCol_Text, colors().faint);
-  ImGui::PushTextWrapPos(0);
+  ImGui::PushTextWrapPos(wrap);
   ImGui::TextUnformatted(text);
   ImGui::PopTextWrapPos();
   ImGui::PopStyleColor();
   ImGui::PopFont();
+}
+
+float caption_height(const char* text) {
+  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 0.87F);
+  const float height = ImGui::CalcTextSize(text, nullptr, false, ImGui::GetContentRegionAvail().x).y;
+  ImGui::PopFont();
+  return height + ImGui::GetStyle().ItemSpacing.y;
 }
 
 void problem(const char* text) { marked("\u25cf", text, colors().error); }

@@ -27,8 +27,10 @@ bool segmented(const char* id, std::initializer_list<const char*> labels, int& c
 
 /// Small upper-case heading with space above.
 void heading(const char* text);
-/// Dim small text that wraps: where numbers come from.
-void caption(const char* text);
+/// Dim small text that wraps, at `wrap` in the window or at its end: where numbers come from.
+void caption(const char* text, float wrap = 0.0F);
+/// How high caption() will be in what is left of the line.
+float caption_height(const char* text);
 /// A sentence in the colour of an error or a warning, with a mark in front.
 void problem(const char* text);
 void warning(const char* text);
@@ -79,6 +81,10 @@ void export_button(const char* id);
 
 /// The rectangle of the item last drawn.
 PixelRect last_item_rect();
+
+/// Puts the label left and the next item right, as wide as all fields of a form; on a line of its own where there is no
+/// room.
+void label_left(const char* label, const char* tooltip);
 
 /// An input for whole numbers kept in [low, high]; label left, field right. True when it changed.
 bool int_row(const char* label, std::int64_t& value, std::int64_t low, std::int64_t high, const char* tooltip);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "views/theme.h"
 
@@ -30,22 +31,25 @@ bool uses(const std::vector<std::unique_ptr<View>>& views, Workspace workspace, 
 /// on a small screen at a large scale the middle still is the largest part.
 float share_of(float pixels, float whole) { return std::clamp(px(pixels) / std::max(1.0F, whole), 0.12F, 0.33F); }
 
+/// On a small screen, or at a large scale, what else stands beside or below the middle becomes tabs of it.
 Nodes split(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<View>>& views, ImVec2 size) {
+  const bool is_narrow = size.x < px(900);
+  const bool is_low = size.y < px(560);
+  const float left = share_of(workspace == Workspace::Design ? 380 : 280, size.x);
   Nodes nodes{};
   ImGuiID center = root;
-  const bool design = workspace == Workspace::Design;
-  node(nodes, Place::Left) =
-      ImGui::DockBuilderSplitNode(center, ImGuiDir_Left, share_of(design ? 380 : 280, size.x), nullptr, &center);
-  const float rest = size.x * (1 - share_of(design ? 380 : 280, size.x));
-  if (uses(views, workspace, Place::Right)) {
-    node(nodes, Place::Right) =
-        ImGui::DockBuilderSplitNode(center, ImGuiDir_Right, share_of(320, rest), nullptr, &center);
+  node(nodes, Place::Left) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Left, left, nullptr, &center);
+  if (!is_narrow && uses(views, workspace, Place::Right)) {
+    const float right = share_of(320, size.x * (1 - left));
+    node(nodes, Place::Right) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Right, right, nullptr, &center);
   }
   node(nodes, Place::Bottom) =
-      ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, share_of(128, size.y), nullptr, &center);
-  if (uses(views, workspace, Place::CenterBelow))
-    node(nodes, Place::CenterBelow) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, 0.46F, nullptr, &center);
+      ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, share_of(is_low ? 88 : 128, size.y), nullptr, &center);
+  if (!is_low && uses(views, workspace, Place::CenterBelow))
+    node(nodes, Place::CenterBelow) = ImGui::DockBuilderSplitNode(center, ImGuiDir_Down, 0.42F, nullptr, &center);
   node(nodes, Place::Center) = center;
+  for (const Place place : {Place::Right, Place::CenterBelow})
+    if (node(nodes, place) == 0) node(nodes, place) = center;
   return nodes;
 }
 
@@ -55,7 +59,7 @@ void build(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<
   ImGui::DockBuilderAddNode(root, static_cast<int>(ImGuiDockNodeFlags_DockSpace));
   ImGui::DockBuilderSetNodeSize(root, size);
   Nodes nodes = split(root, workspace, views, size);
-  std::array<bool, 8> filled{};
+  std::set<ImGuiID> filled;
   for (const std::unique_ptr<View>& view : views) {
     const Place place = view->info().places[static_cast<std::size_t>(workspace)];
     if (place == Place::None) continue;
@@ -63,10 +67,8 @@ void build(ImGuiID root, Workspace workspace, const std::vector<std::unique_ptr<
     ImGui::DockBuilderDockWindow(name.c_str(), node(nodes, place));
     // The first view of each place is the tab in front.
     ImGuiDockNode* dock = ImGui::DockBuilderGetNode(node(nodes, place));
-    if (!filled[static_cast<std::size_t>(place)] && dock != nullptr) {
+    if (dock != nullptr && filled.insert(dock->ID).second)
       dock->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(name.c_str()));
-      filled[static_cast<std::size_t>(place)] = true;
-    }
   }
   ImGui::DockBuilderFinish(root);
 }

@@ -96,6 +96,7 @@ TrainStep step_at(std::int64_t step, std::int64_t steps, const std::vector<std::
     for (float& load : router.load) load /= sum;
     for (const float load : router.load) router.entropy -= load * std::log(load);
     router.max_violation = *std::max_element(router.load.begin(), router.load.end()) * 8.0F - 1.0F;
+    router.balance = event.balance + 0.01F * static_cast<float>(layer % 5);
     event.routers.push_back(std::move(router));
   }
   return event;
