@@ -114,14 +114,15 @@ void GenerateView::draw_columns(const Session& session, UiState& ui, Commands& c
   const float footer = ImGui::GetFrameHeightWithSpacing();
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
+  const float height = std::max(px(120), space.y - footer);
   const float width = both ? (space.x - px(8)) / 2 : space.x;
-  if (ImGui::BeginChild("now", {width, -footer}, ImGuiChildFlags_Borders))
+  if (ImGui::BeginChild("now", {width, height}, ImGuiChildFlags_Borders))
     draw_writing(session.model->differs_from_original ? "Converted model" : session.model->name.c_str(), now, ui,
                  differs);
   ImGui::EndChild();
   if (both) {
     ImGui::SameLine(0, px(8));
-    if (ImGui::BeginChild("original", {0, -footer}, ImGuiChildFlags_Borders))
+    if (ImGui::BeginChild("original", {0, height}, ImGuiChildFlags_Borders))
       draw_writing("Original", original, ui, differs);
     ImGui::EndChild();
   }
@@ -129,7 +130,7 @@ void GenerateView::draw_columns(const Session& session, UiState& ui, Commands& c
   draw_agreement(both ? std::optional(differs) : std::nullopt, std::min(now.tokens.size(), original.tokens.size()));
   ImGui::SameLine();
   export_button("writing export");
-  export_menu("writing export", {low.x, low.y, space.x, space.y - footer},
+  export_menu("writing export", {low.x, low.y, space.x, height},
               {"writing", [&] { return writing_csv(now, both ? &original : nullptr); }}, commands);
 }
 

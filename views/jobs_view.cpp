@@ -98,7 +98,7 @@ void JobsView::draw(const Session& session, UiState&, Commands& commands) {
   }
   follow(session);
   if (!ImGui::BeginTable("jobs", 5, ImGuiTableFlags_ScrollY)) return;
-  const bool is_narrow = ImGui::GetContentRegionAvail().x < px(380);
+  const bool is_narrow = ImGui::GetContentRegionAvail().x < px(460);
   ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthStretch, 1.8F);
   ImGui::TableSetupColumn("bar", ImGuiTableColumnFlags_WidthStretch | (is_narrow ? ImGuiTableColumnFlags_Disabled : 0),
                           0.6F);

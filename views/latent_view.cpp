@@ -70,9 +70,8 @@ void LatentView::draw(const Session& session, UiState& ui, Commands& commands) {
   if (ImGui::BeginChild("layers", {px(172), 0})) draw_layers(ui);
   ImGui::EndChild();
   ImGui::SameLine();
-  ImGui::BeginGroup();
-  draw_plots(session, receipt.spectrum, ui, commands);
-  ImGui::EndGroup();
+  if (ImGui::BeginChild("plots")) draw_plots(session, receipt.spectrum, ui, commands);
+  ImGui::EndChild();
 }
 
 void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectrum, UiState& ui, Commands& commands) {
@@ -83,7 +82,7 @@ void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectr
   const ImVec2 low = ImGui::GetCursorScreenPos();
   const ImVec2 space = ImGui::GetContentRegionAvail();
   constexpr const char* kSource = "Measured on the calibration text; the line marks the rank that was kept.";
-  const float half = (space.y - caption_height(kSource) - 2 * ImGui::GetStyle().ItemSpacing.y) / 2;
+  const float half = std::max(px(120), (space.y - caption_height(kSource) - 2 * ImGui::GetStyle().ItemSpacing.y) / 2);
   const auto live = session.live_latents.find(spectrum.layer);
   const bool show_live = ui.watch_latent && live != session.live_latents.end();
   draw_spectrum(spectrum, show_live ? live->second.get() : nullptr, {space.x, half});

@@ -58,7 +58,7 @@ void draw_scale() {
   }
   ImGui::Dummy({width, px(18)});
   ImGui::SameLine();
-  caption("load: 0 to twice the even share; a row for each expert");
+  caption("load, 0 to twice the even share");
 }
 
 void strip_tooltip(std::int64_t layer, const LoadStrip& strip, ImVec2 low, ImVec2 high) {

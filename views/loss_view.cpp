@@ -135,18 +135,19 @@ void LossView::draw_tools(const Session& session, UiState& ui) {
     ImGui::TextColored(colors().warning, "%lld skipped", static_cast<long long>(train.skipped));
     explain("Steps whose loss or gradient was not finite: the weights were left as they were");
   }
-  ImGui::SameLine(0, px(24));
+  same_line_if_fits(ImGui::CalcTextSize("smoothing").x + px(118), px(24));
+  ImGui::AlignTextToFramePadding();
   ImGui::TextUnformatted("smoothing");
   ImGui::PopStyleColor();
   ImGui::SameLine();
   ImGui::SetNextItemWidth(px(110));
   ImGui::SliderFloat("##smoothing", &ui.settings.smoothing, 0.0F, 0.99F, "%.2f", ImGuiSliderFlags_AlwaysClamp);
   explain("Exponential moving average: s_i = (w s_{i-1} + (1 - w) x_i) / (1 - w^i); the raw curve stays visible");
-  ImGui::SameLine(0, px(16));
+  same_line_if_fits(px(64), px(16));
   ImGui::Checkbox("log", &ui.settings.log_loss);
-  ImGui::SameLine(0, px(16));
+  same_line_if_fits(px(64), px(16));
   choose_parts(train, ui.settings.loss_parts);
-  ImGui::SameLine();
+  same_line_if_fits(px(64), px(8));
   export_button("loss export");
 }
 

@@ -14,11 +14,14 @@ namespace {
 /// A square per stage, shaded by the error so far.
 void draw_stages(const LayerReceipt& receipt) {
   const float size = ImGui::GetTextLineHeight();
+  const float all =
+      ImGui::GetContentRegionAvail().x / static_cast<float>(std::max<std::size_t>(1, receipt.stages.size()));
+  const float wide = std::clamp(all - px(2), px(4), size * 1.3F);
   for (const StageCost& stage : receipt.stages) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    ImGui::GetWindowDrawList()->AddRectFilled({at.x, at.y + px(2)}, {at.x + size * 1.3F, at.y + size},
+    ImGui::GetWindowDrawList()->AddRectFilled({at.x, at.y + px(2)}, {at.x + wide, at.y + size},
                                               error_shade(stage.relative_error), px(2));
-    ImGui::Dummy({size * 1.3F, size});
+    ImGui::Dummy({wide, size});
     explain(format("after %s: %s", stage.stage.c_str(), format_value(stage.relative_error).c_str()).c_str());
     ImGui::SameLine(0, px(2));
   }
@@ -95,11 +98,16 @@ void ReceiptView::draw_summary(const Receipt& receipt) {
   ImGui::AlignTextToFramePadding();
   ImGui::Text("\u0394loss %+.4f", loss);
   ImGui::PopFont();
+  const ShortText change_text = format("%.4f \u2192 %.4f nats per token on %lld held-out tokens", receipt.nll_before,
+                                       receipt.nll_after, static_cast<long long>(receipt.eval_tokens));
   ImGui::SameLine();
-  ImGui::TextColored(colors().dim, "%.4f \u2192 %.4f nats per token on %lld held-out tokens", receipt.nll_before,
-                     receipt.nll_after, static_cast<long long>(receipt.eval_tokens));
-  ImGui::SameLine();
+  const bool fits = ImGui::CalcTextSize(change_text.c_str()).x + px(72) < ImGui::GetContentRegionAvail().x;
+  if (fits) {
+    ImGui::TextColored(colors().dim, "%s", change_text.c_str());
+    ImGui::SameLine();
+  }
   export_button("receipt export");
+  if (!fits) caption(change_text.c_str());
   if (!ImGui::BeginTable("summary", 2, ImGuiTableFlags_PadOuterX)) return;
   ImGui::TableNextColumn();
   value_row("Parameters", change(receipt.sizes_before.params, receipt.sizes_after.params).c_str(), "Exact");
@@ -123,7 +131,7 @@ void ReceiptView::draw_summary(const Receipt& receipt) {
 void ReceiptView::draw_layers(const std::vector<LayerReceipt>& layers, UiState& ui) {
   const float footer = ImGui::GetTextLineHeightWithSpacing() + px(4);
   const ImGuiTableFlags flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY | ImGuiTableFlags_PadOuterX;
-  if (ImGui::BeginTable("layers", 7, flags, {0, -footer})) {
+  if (ImGui::BeginTable("layers", 7, flags, {0, std::max(px(120), ImGui::GetContentRegionAvail().y - footer)})) {
     ImGui::TableSetupScrollFreeze(0, 1);
     draw_header();
     for (std::size_t i = 0; i < layers.size(); ++i) {

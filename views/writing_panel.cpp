@@ -53,10 +53,11 @@ void draw_figures(const char* title, const Writing& writing) {
   ImGui::PopFont();
   if (!writing.result) return;
   const Generated& result = *writing.result;
-  ImGui::SameLine();
+  const ShortText speed = format("%.1f tok/s", result.tokens_per_second);
   ImGui::PushStyleColor(ImGuiCol_Text, colors().dim);
   ImGui::PushFont(mono_font(), ImGui::GetStyle().FontSizeBase * 0.9F);
-  text_right(format("%.1f tok/s", result.tokens_per_second).c_str());
+  same_line_if_fits(ImGui::CalcTextSize(speed.c_str()).x, px(8));
+  text_right(speed.c_str());
   ImGui::PopFont();
   ImGui::PopStyleColor();
   explain(format("Measured: %lld prompt tokens in %s, cache %s, ended by %s",
