@@ -8,6 +8,7 @@
 #include "views/actions.h"
 #include "views/data_files.h"
 #include "views/layer_cell.h"
+#include "views/line_plot.h"
 #include "views/spectrum.h"
 #include "views/widgets.h"
 
@@ -32,6 +33,11 @@ void mark_rank(std::int64_t rank) {
   spec.LineWeight = px(1.5F);
   ImPlot::PlotInfLines("kept rank", &x, 1, spec);
   ImPlot::TagX(x, colors().moe, "%lld", static_cast<long long>(rank));
+}
+
+bool begin(const char* id, ImVec2 size) {
+  const ImPlotFlags legend = size.y > px(kLeastForLegend + 40) ? 0 : ImPlotFlags_NoLegend;
+  return ImPlot::BeginPlot(id, size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame | legend);
 }
 
 void setup(const char* y_label, double last) {
@@ -124,7 +130,7 @@ void LatentView::prepare(const LatentSpectrum& spectrum) {
 }
 
 void LatentView::draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent* live, ImVec2 size) {
-  if (!ImPlot::BeginPlot("##spectrum", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame)) return;
+  if (!begin("##spectrum", size)) return;
   setup("eigenvalue", static_cast<double>(rank_.size()));
   plot_line("calibration", rank_, eigenvalue_, colors().accent);
   if (live != nullptr) {
@@ -137,7 +143,7 @@ void LatentView::draw_spectrum(const LatentSpectrum& spectrum, const LiveLatent*
 }
 
 void LatentView::draw_lost(const LatentSpectrum& spectrum, ImVec2 size) {
-  if (!ImPlot::BeginPlot("##lost", size, ImPlotFlags_NoMenus | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame)) return;
+  if (!begin("##lost", size)) return;
   setup("lost energy 1 \u2212 E(r)", static_cast<double>(rank_.size()));
   plot_line("lost energy", rank_, lost_, colors().mla);
   mark_rank(spectrum.kept_rank);

@@ -31,6 +31,9 @@ struct PlotFollow {
   bool follows = true;
 };
 
+/// A plot lower than this has no room for a legend over its curves.
+inline constexpr float kLeastForLegend = 110.0F;
+
 struct PlotOptions {
   const char* y_label = nullptr;
   const char* format = nullptr;  ///< of the ticks of y; null: ImPlot's

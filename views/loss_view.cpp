@@ -155,6 +155,7 @@ void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImV
   for (Smoothed* smoothed : {&loss_, &next_token_, &kl_}) smoothed->follow_run(train.run);
   PlotOptions options{
       .log = settings.log_loss,
+      .legend = size.y > px(kLeastForLegend),
       .x_last = static_cast<double>(std::max<std::int64_t>(train.steps, static_cast<std::int64_t>(train.loss.size())))};
   const std::array<int, 2> right = parts_at_right(train, settings.loss_parts);
   const auto part_at = [&](std::size_t axis) -> const RightPart& {

@@ -98,7 +98,10 @@ void point_at(const char* panel) {
   const ImGuiWindow* window = ImGui::FindWindowByName(panel);
   if (window == nullptr || !window->WasActive) return;
   const ImVec2 high = {window->Pos.x + window->Size.x, window->Pos.y + window->Size.y};
-  ImGui::GetForegroundDrawList()->AddRect(window->Pos, high, color(colors().accent), px(6), px(2));
+  // Into the panel's own list: on top of all it would cross the card.
+  window->DrawList->PushClipRectFullScreen();
+  window->DrawList->AddRect(window->Pos, high, color(colors().accent), px(6), px(2));
+  window->DrawList->PopClipRect();
 }
 
 void draw_dots(int step) {
