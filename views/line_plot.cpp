@@ -8,6 +8,11 @@
 #include "views/theme.h"
 
 namespace lathe {
+namespace {
+
+constexpr float kLeastForWideLegend = 600.0F;
+
+}  // namespace
 
 void Smoothed::follow_run(JobId run) {
   if (run == run_) return;
@@ -52,7 +57,11 @@ bool begin_step_plot(const char* id, ImVec2 size, const PlotOptions& options, co
   }
   if (options.log) ImPlot::SetupAxisScale(ImAxis_Y1, ImPlotScale_Log10);
   if (options.format != nullptr) ImPlot::SetupAxisFormat(ImAxis_Y1, options.format);
-  if (options.legend) ImPlot::SetupLegend(ImPlotLocation_NorthEast);
+  // Along the top, where there is the width for it, it covers least of the curves.
+  const bool is_wide = size.x > px(kLeastForWideLegend);
+  if (options.legend)
+    ImPlot::SetupLegend(is_wide ? ImPlotLocation_North : ImPlotLocation_NorthEast,
+                        is_wide ? ImPlotLegendFlags_Horizontal : ImPlotLegendFlags_None);
   ImPlot::SetupMouseText(ImPlotLocation_SouthEast);
   ImPlot::SetupFinish();
   return true;

@@ -58,9 +58,9 @@ struct RightPart {
 };
 
 constexpr std::array<RightPart, LossView::kRightParts> kParts = {{
-    {"KL to the original", "KL (right)", "KL", &TrainCurves::kl, &LossParts::kl, &Palette::moe, true},
-    {"balance", "balance (right)", "balance", &TrainCurves::balance, &LossParts::balance, &Palette::good, true},
-    {"learning rate", "learning rate (right)", "rate", &TrainCurves::lr, &LossParts::lr, &Palette::dim, false},
+    {"KL to the original", "KL", "KL", &TrainCurves::kl, &LossParts::kl, &Palette::moe, true},
+    {"balance", "balance", "balance", &TrainCurves::balance, &LossParts::balance, &Palette::good, true},
+    {"learning rate", "learning rate", "rate", &TrainCurves::lr, &LossParts::lr, &Palette::dim, false},
 }};
 
 bool any_above_zero(const Series& series) { return !series.empty() && series.extent(0, series.size()).high > 0.0F; }
