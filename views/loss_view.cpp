@@ -152,7 +152,8 @@ void LossView::draw_tools(const Session& session, UiState& ui) {
 }
 
 void LossView::draw_loss(const TrainCurves& train, const Settings& settings, ImVec2 size) {
-  for (Smoothed* smoothed : {&loss_, &next_token_, &kl_}) smoothed->follow_run(train.run);
+  for (Smoothed* smoothed : {&loss_, &next_token_}) smoothed->follow_run(train.run);
+  for (Smoothed& smoothed : right_) smoothed.follow_run(train.run);
   PlotOptions options{
       .log = settings.log_loss,
       .legend = size.y > px(kLeastForLegend),
