@@ -74,6 +74,14 @@ void take_waiting_plan(UiState& ui) {
   ui.waiting_plan.reset();
 }
 
+/// The attention view starts at what a conversion made, unless it looks at such a layer already.
+void look_at_latents(const ModelConfig& config, UiState& ui) {
+  const auto is_mla = [](const LayerConfig& layer) { return layer.attention.kind == AttentionKind::Mla; };
+  const auto first = std::ranges::find_if(config.layers, is_mla);
+  const bool looks = ui.layer < config.num_layers() && is_mla(config.layers[static_cast<std::size_t>(ui.layer)]);
+  if (!looks && first != config.layers.end()) ui.layer = first - config.layers.begin();
+}
+
 void follow_jobs(const Session& session, UiState& ui) {
   if (finished(session, ui.open_job)) {
     remember(ui.settings.recent, ui.open_path);
@@ -86,6 +94,7 @@ void follow_jobs(const Session& session, UiState& ui) {
   if (finished(session, ui.convert_job)) {
     ui.plan.applied(config);
     ui.focus_view = "receipt";
+    look_at_latents(config, ui);
   }
   if (finished(session, ui.undo_job)) ui.plan.restore(config);
   if (finished(session, ui.redo_job)) ui.plan.applied(config);

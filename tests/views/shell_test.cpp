@@ -92,6 +92,7 @@ TEST_F(TheShell, ConvertPostsThePlanAndTheDoneJobEmptiesIt) {
   reduce(session_, Event{job, JobEnded{JobOutcome::Done, "", 1.0}});
   frames(2);
   EXPECT_TRUE(ui_.plan.plan().empty());
+  EXPECT_EQ(ui_.layer, sample_plan().layers.begin()->first);  // the first that is MLA now
   const ImGuiWindow* receipt = ImGui::FindWindowByName("Receipt###receipt.Design.1");
   ASSERT_NE(receipt, nullptr);
   EXPECT_TRUE(receipt->DockTabIsVisible);
