@@ -145,7 +145,7 @@ void set_control_colors(ImGuiStyle& style, const Palette& p) {
 void set_plot_style(const Palette& p, float scale) {
   ImPlotStyle& style = ImPlot::GetStyle();
   style = ImPlotStyle();
-  style.PlotPadding = {8 * scale, 8 * scale};
+  style.PlotPadding = {16 * scale, 8 * scale};
   style.LabelPadding = {6 * scale, 4 * scale};
   style.LegendPadding = {8 * scale, 8 * scale};
   style.LegendInnerPadding = {8 * scale, 4 * scale};
