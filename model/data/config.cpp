@@ -84,6 +84,9 @@ void read_layers(JsonObject& json, ModelConfig& config, bool is_lathe) {
   for (JsonObject& layer : json.objects("layers")) config.layers.push_back(layer_config_from_json(layer, config));
   check(config.num_layers() == count, "[", kWhere, "] \"layers\" lists ", config.num_layers(),
         " layers, but num_hidden_layers is ", count);
+  const std::int64_t experts = num_experts(config);
+  check(experts <= kMostExpertsOfModel, "[", kWhere, "] \"num_experts\": the layers have ", experts,
+        " experts together, expected at most ", kMostExpertsOfModel);
 }
 
 // What Lathe's forward does not compute must not be ignored: the model would load and write nonsense.
@@ -138,6 +141,12 @@ nlohmann::json eos_to_json(const std::vector<std::int64_t>& ids) {
 }
 
 }  // namespace
+
+std::int64_t num_experts(const ModelConfig& config) {
+  std::int64_t experts = 0;
+  for (const LayerConfig& layer : config.layers) experts += layer.feed_forward.num_experts;
+  return experts;
+}
 
 ModelConfig config_from_json(const nlohmann::json& root) {
   JsonObject json(root, std::string(kWhere));

@@ -39,6 +39,10 @@ struct AttentionConfig {
   bool operator==(const AttentionConfig&) const = default;
 };
 
+/// More experts than any model has, and few enough that a config that lies cannot exhaust memory by their names.
+inline constexpr std::int64_t kMostExpertsOfLayer = 65'536;
+inline constexpr std::int64_t kMostExpertsOfModel = 262'144;
+
 enum class FeedForwardKind { Dense, Moe };
 enum class RouterKind { Softmax, Sigmoid };
 
@@ -86,6 +90,9 @@ struct ModelConfig {
   std::int64_t num_layers() const { return static_cast<std::int64_t>(layers.size()); }
   bool operator==(const ModelConfig&) const = default;
 };
+
+/// The experts of all MoE layers together.
+std::int64_t num_experts(const ModelConfig& config);
 
 /// Reads a Hugging Face `config.json`: model_type "llama" (all layers GQA + dense) or "lathe" (per-layer lists).
 /// Throws Error for another architecture (listing the supported ones), a missing key, a wrong type or an impossible

@@ -67,6 +67,8 @@ FeedForwardConfig feed_forward_from_json(JsonObject json) {
   if (kind == "moe") {
     moe.kind = FeedForwardKind::Moe;
     moe.num_experts = size(json, "num_experts", 1);
+    check(moe.num_experts <= kMostExpertsOfLayer, "[", json.where(), "] \"num_experts\": got ", moe.num_experts,
+          ", expected at most ", kMostExpertsOfLayer);
     moe.num_experts_per_tok = size(json, "num_experts_per_tok", 1);
     moe.moe_intermediate_size = size(json, "moe_intermediate_size", 1);
     moe.shared_expert_intermediate_size = size_or_none(json, "shared_expert_intermediate_size");

@@ -105,6 +105,15 @@ std::vector<std::string> calibration_problems(const Calibration& calibration, co
   return problems;
 }
 
+// What the layers must not exceed together, so that what is saved can be opened again.
+std::int64_t experts_after(const ConversionPlan& plan, const ModelConfig& config) {
+  std::int64_t experts = num_experts(config);
+  for (const auto& [index, layer] : plan.layers) {
+    if (layer.feed_forward) experts += std::clamp<std::int64_t>(layer.feed_forward->num_experts, 0, kMostExperts);
+  }
+  return experts;
+}
+
 std::string layer_list(const std::vector<std::int64_t>& layers) {
   std::string list = layers.size() == 1 ? "Layer" : "Layers";
   for (std::size_t i = 0; i < layers.size(); ++i) list += text(i == 0 ? " " : ", ", layers[i]);
@@ -173,6 +182,9 @@ std::vector<std::string> plan_problems(const ConversionPlan& plan, const ModelCo
   for (const auto& [problem, layers] : grouped) problems.push_back(layer_list(layers) + ": " + problem + ".");
   const std::vector<std::string> more = calibration_problems(plan.calibration, config);
   problems.insert(problems.end(), more.begin(), more.end());
+  if (const std::int64_t experts = experts_after(plan, config); experts > kMostExpertsOfModel)
+    problems.push_back(
+        text("The model would have ", experts, " experts; at most ", kMostExpertsOfModel, " are allowed."));
   if (plan.seed > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     problems.push_back(text("The seed is ", plan.seed, "; it must fit in 63 bits."));
   return problems;

@@ -217,6 +217,18 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"too_many_chosen",
             [] { return change_layer("feed_forward", "num_experts_per_tok", 9); },
             {"layers[4]", "num_experts_per_tok 9", "8"}},
+        Bad{"experts",
+            [] { return change_layer("feed_forward", "num_experts", 65'537); },
+            {"layers[4]", "num_experts", "65537", "at most 65536"}},
+        Bad{"experts_of_all_layers",
+            [] {
+              json config = config_to_json(mixed_config());
+              config["layers"][4]["feed_forward"]["num_experts"] = 65'536;
+              config["layers"][4]["feed_forward"]["moe_intermediate_size"] = 1;
+              for (std::size_t i = 5; i < 9; ++i) config["layers"][i] = config["layers"][4];
+              return config;
+            },
+            {"num_experts", "327680", "at most 262144"}},
         Bad{"router", [] { return change_layer("feed_forward", "router", "relu"); }, {"router", "relu", "sigmoid"}}),
     [](const auto& bad) { return std::string(bad.param.name); });
 

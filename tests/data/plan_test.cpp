@@ -147,6 +147,18 @@ TEST(PlanProblems, FindLayersThatDoNotExist) {
   EXPECT_THAT(plan_problems(plan_of(-1, MoePlan{}), smollm2()), ElementsAre(HasSubstr("Layer -1")));
 }
 
+TEST(PlanProblems, CountTheExpertsThatTheModelWouldHave) {
+  ModelConfig config = smollm2();
+  config.layers.resize(300);
+  ConversionPlan plan;
+  for (std::int64_t layer = 0; layer < 256; ++layer) plan.layers[layer].feed_forward = MoePlan{.num_experts = 1024};
+  EXPECT_THAT(plan_problems(plan, config), IsEmpty());
+
+  config.layers[299].feed_forward = {.kind = FeedForwardKind::Moe, .num_experts = 1};
+  EXPECT_THAT(plan_problems(plan, config),
+              ElementsAre("The model would have 262145 experts; at most 262144 are allowed."));
+}
+
 class BadMla : public ::testing::TestWithParam<std::pair<MlaPlan, const char*>> {};
 
 TEST_P(BadMla, IsExplained) {
