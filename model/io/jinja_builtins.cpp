@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <array>
+#include <ctime>
 
 #include "model/data/error.h"
+#include "model/io/jinja_limits.h"
 #include "model/io/jinja_values.h"
 #include "model/io/unicode_classes.h"
 
@@ -13,10 +16,13 @@ bool is_space(char32_t code) {
   return (character_classes()[code] & kSpace) != 0 || (code >= 0x1C && code <= 0x1F);
 }
 
+constexpr std::size_t kMostStripped = 256;  // each is looked for in turn
+
 /// Python's strip: white space, or any of the characters given.
 std::string strip(std::string_view text, const Value& characters, bool left, bool right) {
   const bool any_space = !characters || characters->is_null();
   const std::string chosen = any_space ? "" : to_text(characters);
+  check(chosen.size() <= kMostStripped, "[chat template] strip of more than ", kMostStripped, " bytes of characters");
   const auto goes = [&](Utf8Char c, const char* at) {
     return any_space ? is_space(c.code) : chosen.find(std::string_view(at, c.size)) != std::string::npos;
   };
@@ -31,12 +37,16 @@ std::string strip(std::string_view text, const Value& characters, bool left, boo
   return std::string(text);
 }
 
-std::string replace_all(std::string text, const std::string& from, const std::string& to) {
+std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
   check(!from.empty(), "[chat template] replacing the empty string is not supported");
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
+  std::string replaced;
+  std::size_t begin = 0;
+  for (std::size_t at = find_in(text, from); at != std::string_view::npos; at = find_in(text, from, begin)) {
+    replaced.append(text, begin, at - begin).append(to);
+    check_value_bytes(replaced.size());
+    begin = at + from.size();
   }
-  return text;
+  return replaced.append(text, begin);
 }
 
 std::string with_ascii_case(std::string text, bool upper) {
@@ -54,8 +64,9 @@ Json split(std::string_view text, const Value& separator) {
   check(!by.empty(), "[chat template] split needs a separator");
   Json parts = Json::array();
   std::size_t begin = 0;
-  for (std::size_t at = text.find(by); at != std::string_view::npos; at = text.find(by, begin)) {
+  for (std::size_t at = find_in(text, by); at != std::string_view::npos; at = find_in(text, by, begin)) {
     parts.push_back(text.substr(begin, at - begin));
+    check_value_bytes(begin + parts.size() * kItemBytes);
     begin = at + by.size();
   }
   parts.push_back(text.substr(begin));
@@ -82,6 +93,7 @@ Json join(const Value& list, const Value& separator) {
   for (const Json& part : *list) {
     if (&part != &list->front()) joined += to_text(separator);
     joined += to_text(part);
+    check_value_bytes(joined.size());
   }
   return joined;
 }
@@ -101,6 +113,12 @@ Value text_method(const std::string& name, const std::string& text, const Argume
 
 }  // namespace
 
+Json keys_of(const Json& object) {
+  Json keys = Json::array();
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
 Value method(const std::string& name, const Value& object, const Arguments& arguments) {
   check(object.has_value(), "[chat template] the method ", name, " of something undefined");
   if (object->is_string()) return text_method(name, object->get_ref<const std::string&>(), arguments);
@@ -111,6 +129,15 @@ Value method(const std::string& name, const Value& object, const Arguments& argu
     return found ? found : otherwise ? otherwise : Value(Json(nullptr));
   }
   throw Error(lathe::text("[chat template] the method ", name, " of ", object->type_name(), " is not supported"));
+}
+
+std::string now_as(const std::string& format) {
+  const std::time_t time = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&time, &local);
+  std::array<char, 256> shown{};
+  const std::size_t size = std::strftime(shown.data(), shown.size(), format.c_str(), &local);
+  return {shown.data(), size};
 }
 
 Value filter(const std::string& name, const Value& value, const Arguments& arguments) {

@@ -1,18 +1,17 @@
 #include "model/io/jinja_renderer.h"
 
 #include <array>
-#include <ctime>
 #include <map>
 
 #include "model/data/error.h"
+#include "model/io/jinja_limits.h"
 #include "model/io/jinja_values.h"
+#include "model/io/utf8.h"
 
 namespace lathe::jinja {
 
 namespace {
 
-constexpr int kMaxSteps = 300'000;
-constexpr std::size_t kMaxOutputBytes = 16 << 20;
 constexpr std::array<std::string_view, 4> kFunctions{"raise_exception", "namespace", "range", "strftime_now"};
 
 class Renderer {
@@ -31,7 +30,7 @@ class Renderer {
   using Kind = Expression::Kind;
 
   void run(const Statement& statement) {
-    step(statement.line);
+    limits_.step(statement.line);
     switch (statement.kind) {
       case Statement::Kind::Text:
         output_ += statement.text;
@@ -49,12 +48,7 @@ class Renderer {
         run_set(statement);
         break;
     }
-    check(output_.size() <= kMaxOutputBytes, "[chat template] line ", statement.line, ": more than ", kMaxOutputBytes,
-          " bytes of output");
-  }
-
-  void step(int line) {
-    check(++steps_ <= kMaxSteps, "[chat template] line ", line, ": more than ", kMaxSteps, " steps");
+    Limits::check_output(output_.size(), statement.line);
   }
 
   void run_if(const Statement& statement) {
@@ -67,6 +61,7 @@ class Renderer {
     const Json items = items_to_loop_over(statement);
     if (items.empty()) return run(statement.otherwise);
     for (std::size_t i = 0; i < items.size(); ++i) {
+      limits_.step(statement.line);
       // What a loop's body sets is gone with the round, as in Jinja.
       scopes_.emplace_back();
       scopes_.back()["loop"] = {{"index", i + 1},
@@ -85,17 +80,20 @@ class Renderer {
   }
 
   Json items_to_loop_over(const Statement& statement) {
-    const Value value = value_of(statement.value);
+    Value value = value_of(statement.value);
     if (!value) return Json::array();
     check(value->is_array() || value->is_object(), "[chat template] line ", statement.line, ": a loop over ",
           value->type_name(), " is not supported");
+    Json items = value->is_object() ? keys_of(*value) : std::move(*value);
+    const Expression& filter = statement.branches.front().condition;
+    if (filter.kind == Kind::Literal && is_true(filter.literal)) return items;
     Json chosen = Json::array();
-    for (const auto& [key, entry] : value->items()) {
-      const Json item = value->is_object() ? Json(key) : entry;
+    for (Json& item : items) {
       scopes_.emplace_back();
       assign(statement, item);
-      if (is_true(value_of(statement.branches.front().condition))) chosen.push_back(item);
+      const bool fits = is_true(value_of(filter));
       scopes_.pop_back();
+      if (fits) chosen.push_back(std::move(item));
     }
     return chosen;
   }
@@ -135,12 +133,30 @@ class Renderer {
   }
 
   Value value_of(const Expression& e) {
-    step(e.line);
+    if (!is_place(e)) return limits_.admit(evaluate(e), e.line);
+    const Json* found = place_of(e);
+    return found == nullptr ? Value() : limits_.admit(*found, e.line);
+  }
+
+  /// Whether it is a variable, or something inside one.
+  static bool is_place(const Expression& e) {
+    return e.kind == Kind::Name || ((e.kind == Kind::Attribute || e.kind == Kind::Item) && is_place(e.children[0]));
+  }
+
+  /// Where a variable or a part of one lies, or null: of a long conversation only what is used is copied.
+  const Json* place_of(const Expression& e) {
+    limits_.step(e.line);
+    if (e.kind == Kind::Name) return find(e.name);
+    const Json* object = place_of(e.children[0]);
+    check(object != nullptr, "[chat template] line ", e.line, ": an item of something undefined");
+    return find_item(*object, e.kind == Kind::Attribute ? Json(e.name) : value_of(e.children[1]));
+  }
+
+  Value evaluate(const Expression& e) {
+    limits_.step(e.line);
     switch (e.kind) {
       case Kind::Literal:
         return e.literal;
-      case Kind::Name:
-        return variable(e.name);
       case Kind::List:
         return list_of(e);
       case Kind::Dict:
@@ -158,10 +174,20 @@ class Renderer {
         return filter(e.name, value_of(e.children[0]), arguments_of(e));
       case Kind::Test:
         return Json(passes_test(e));
-      case Kind::Not:
-        return Json(!is_true(value_of(e.children[0])));
       case Kind::Negate:
         return binary("-", Json(0), value_of(e.children[0]));
+      case Kind::Binary:
+        return binary(e.name, value_of(e.children[0]), value_of(e.children[1]));
+      default:
+        return evaluate_logic(e);
+    }
+  }
+
+  /// What does not need all of its operands, or gives true or false.
+  Value evaluate_logic(const Expression& e) {
+    switch (e.kind) {
+      case Kind::Not:
+        return Json(!is_true(value_of(e.children[0])));
       case Kind::If:
         return value_of(e.children[is_true(value_of(e.children[1])) ? 0 : 2]);
       case Kind::And: {
@@ -174,15 +200,9 @@ class Renderer {
       }
       case Kind::In:
         return Json(contains(value_of(e.children[1]), value_of(e.children[0])));
-      case Kind::Binary:
-        return binary(e.name, value_of(e.children[0]), value_of(e.children[1]));
+      default:
+        return std::nullopt;  // a name is a place
     }
-    return std::nullopt;
-  }
-
-  Value variable(const std::string& name) {
-    const Json* found = find(name);
-    return found == nullptr ? Value() : Value(*found);
   }
 
   Value list_of(const Expression& e) {
@@ -226,7 +246,8 @@ class Renderer {
     if (callee.kind == Kind::Attribute) return method(callee.name, value_of(callee.children[0]), arguments);
     const std::string& name = callee.name;
     if (name == "raise_exception") {
-      throw Error(text("[chat template] does not accept this conversation: ", to_text(arguments.get(0, "message"))));
+      const std::string reason = to_text(arguments.get(0, "message")).substr(0, 2000);
+      throw Error(text("[chat template] does not accept this conversation: ", repair_utf8(reason).text));
     }
     if (name == "namespace") {
       Json space = Json::object();
@@ -234,7 +255,7 @@ class Renderer {
       return space;
     }
     if (name == "range") return range(arguments);
-    if (name == "strftime_now") return now(to_text(arguments.get(0, "format")));
+    if (name == "strftime_now") return Json(now_as(to_text(arguments.get(0, "format"))));
     throw Error(text("[chat template] line ", e.line, ": the function ", name, "() is not supported"));
   }
 
@@ -248,24 +269,15 @@ class Renderer {
     check(arguments.values.size() <= 2, "[chat template] range() with a step is not supported");
     Json numbers = Json::array();
     for (std::int64_t i = has_begin ? number(0) : 0; i < number(has_begin ? 1 : 0); ++i) {
-      step(0);
+      limits_.step(0);
       numbers.push_back(i);
     }
     return numbers;
   }
 
-  static Value now(const std::string& format) {
-    const std::time_t time = std::time(nullptr);
-    std::tm local{};
-    localtime_r(&time, &local);
-    std::array<char, 256> shown{};
-    const std::size_t size = std::strftime(shown.data(), shown.size(), format.c_str(), &local);
-    return Json(std::string(shown.data(), size));
-  }
-
   std::vector<std::map<std::string, Json>> scopes_;
   std::string output_;
-  int steps_ = 0;
+  Limits limits_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "model/data/error.h"
 
@@ -114,6 +115,12 @@ Value binary(const std::string& op, const Value& left, const Value& right) {
   return floating(op, a.get<double>(), b.get<double>());
 }
 
+std::size_t find_in(std::string_view text, std::string_view part, std::size_t begin) {
+  const void* found = ::memmem(text.data() + begin, text.size() - begin, part.data(), part.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
 bool contains(const Value& container, const Value& item) {
   const Json& in = defined(container, "\"in\"");
   if (in.is_array()) return item && std::find(in.begin(), in.end(), *item) != in.end();
@@ -121,21 +128,25 @@ bool contains(const Value& container, const Value& item) {
   check(is_text && (in.is_object() || in.is_string()), "[chat template] ", kind_of(item), " in ", in.type_name(),
         " is not supported");
   const auto& text = item->get_ref<const std::string&>();
-  return in.is_object() ? in.contains(text) : in.get_ref<const std::string&>().find(text) != std::string::npos;
+  return in.is_object() ? in.contains(text) : find_in(in.get_ref<const std::string&>(), text) != std::string::npos;
 }
 
 Value item(const Value& object, const Value& index) {
-  const Json& of = defined(object, "an item");
+  const Json* found = find_item(defined(object, "an item"), index);
+  return found == nullptr ? Value() : Value(*found);
+}
+
+const Json* find_item(const Json& of, const Value& index) {
   if (of.is_object() && index && index->is_string()) {
     const auto found = of.find(index->get_ref<const std::string&>());
-    return found == of.end() ? Value() : Value(*found);
+    return found == of.end() ? nullptr : &*found;
   }
   check(of.is_array() && index && index->is_number_integer(), "[chat template] item ", kind_of(index), " of ",
         of.type_name(), " is not supported");
   const auto size = static_cast<std::int64_t>(of.size());
   const auto at = index->get<std::int64_t>();
   const std::int64_t place = at < 0 ? at + size : at;
-  return place >= 0 && place < size ? Value(of[static_cast<std::size_t>(place)]) : Value();
+  return place >= 0 && place < size ? &of[static_cast<std::size_t>(place)] : nullptr;
 }
 
 Value slice(const Value& object, const Value& begin, const Value& end, const Value& step) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lathe::jinja {
@@ -31,14 +32,26 @@ std::string to_text(const Value& value);
 /// + - * / // % ~ == != < <= > >=
 Value binary(const std::string& op, const Value& left, const Value& right);
 
+/// Where `part` begins in `text` at or after `begin`, or npos; in linear time, whatever the two are.
+std::size_t find_in(std::string_view text, std::string_view part, std::size_t begin = 0);
+
 /// The "in" of Python.
 bool contains(const Value& container, const Value& item);
 
 /// object[index]; undefined if there is no such item.
 Value item(const Value& object, const Value& index);
 
+/// The same in place; null if there is no such item.
+const Json* find_item(const Json& object, const Value& index);
+
 /// object[begin:end:step] of a list.
 Value slice(const Value& object, const Value& begin, const Value& end, const Value& step);
+
+/// What looping over an object goes through.
+Json keys_of(const Json& object);
+
+/// strftime_now(format)
+std::string now_as(const std::string& format);
 
 /// value | name(arguments)
 Value filter(const std::string& name, const Value& value, const Arguments& arguments);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "model/data/error.h"
 #include "tests/io/reference_python.h"
 #include "tests/io/tokenizer_goldens.h"
@@ -147,6 +149,77 @@ TEST(ChatTemplate, RefusesWhatIsBeyondTheSubset) {
   for (const auto& [chat_template, message] : cases) {
     EXPECT_THAT(failure_of(chat_template), HasSubstr(message)) << chat_template.substr(0, 100);
   }
+}
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+/// What the template is answered with, and that it is answered soon.
+std::string quick_failure_of(const std::string& chat_template) {
+  const auto start = std::chrono::steady_clock::now();
+  std::string failure = failure_of(chat_template);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << chat_template.substr(0, 100);
+  return failure;
+}
+
+TEST(ChatTemplate, MakesNoValueThatFillsTheMemory) {
+  const std::string set_a = "{% set a = 'xxxxxxxxxxxxxxxx' %}";
+  const std::string megabyte = set_a + repeated("{% set a = a ~ a %}", 16);
+  const std::string too_large = "bytes, allowed are 16777216";
+
+  EXPECT_THAT(quick_failure_of(set_a + repeated("{% set a = a ~ a %}", 40)), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of(set_a + repeated("{% set a = a + a %}", 40)), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of("{% set a = [1] %}" + repeated("{% set a = a + a %}", 40)), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of("{% set a = [1] %}" + repeated("{% set a = [a, a] %}", 40)), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of(megabyte + "{{ a | replace('x', a) }}"), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of(megabyte + "{{ range(1000) | join(a) }}"), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of(megabyte + "{{ a.split('x') }}"), HasSubstr(too_large));
+  EXPECT_THAT(quick_failure_of(megabyte + "{{ a.strip(a) }}"), HasSubstr("strip of more than"));
+  EXPECT_EQ(failure_of(megabyte + "{{ a | length }}{{ a.split('y') | length }}"), "it rendered");
+}
+
+TEST(ChatTemplate, LooksForATextThatNearlyFitsEverywhereInNoTime) {
+  const std::string texts = "{% set a = 'xxxxxxxxxxxxxxxx' %}" + repeated("{% set a = a ~ a %}", 16) +
+                            "{% set b = a ~ 'y' %}{% set a = a ~ a %}";
+
+  EXPECT_EQ(quick_failure_of(texts + "{{ b in a }}{{ a.split(b) | length }}{{ a.replace(b, '') | length }}"),
+            "it rendered");
+}
+
+TEST(ChatTemplate, KeepsAllValuesTogetherWithinTheMemory) {
+  const std::string megabyte = "{% set a = 'xxxxxxxxxxxxxxxx' %}" + repeated("{% set a = a ~ a %}", 16);
+  std::string copies, attributes = "{% set ns = namespace() %}";
+  for (int i = 0; i < 5000; ++i) {
+    copies += "{% set b" + std::to_string(i) + " = a %}";
+    attributes += "{% set ns.b" + std::to_string(i) + " = a %}";
+  }
+
+  EXPECT_THAT(quick_failure_of(megabyte + copies), HasSubstr("bytes in all"));
+  EXPECT_THAT(quick_failure_of(megabyte + attributes), HasSubstr("bytes in all"));
+  EXPECT_THAT(quick_failure_of(megabyte + "{% set c = [" + repeated("a,", 5000) + "] %}"), HasSubstr("bytes in all"));
+}
+
+TEST(ChatTemplate, NestsNoValueDeeply) {
+  const std::string space = "{% set ns = namespace(a=1) %}{% for i in range(50000) %}";
+  const std::string too_deep = "nested more than 64 levels deep";
+
+  EXPECT_THAT(quick_failure_of(space + "{% set ns.a = ns %}{% endfor %}"), HasSubstr(too_deep));
+  EXPECT_THAT(quick_failure_of(space + "{% set ns.a = [ns.a] %}{% endfor %}"), HasSubstr(too_deep));
+  EXPECT_THAT(quick_failure_of("{% set a = 1 %}" + repeated("{% set a = {'b': a} %}", 9000)), HasSubstr(too_deep));
+  EXPECT_EQ(failure_of("{% set a = 1 %}" + repeated("{% set a = [a] %}", 64)), "it rendered");
+}
+
+TEST(ChatTemplate, ReadsALongConversationAgainAndAgain) {
+  std::vector<ChatMessage> messages;
+  for (int i = 0; i < 500; ++i) messages.push_back({i % 2 == 0 ? "user" : "assistant", std::string(20'000, 'x')});
+  const Tokenizer tokenizer = tokenizer_with(
+      "{% for m in messages %}{% if loop.first or messages[loop.index0 - 1].role != m.role %}{{ m.content | trim }}"
+      "{% endif %}{% endfor %}");
+
+  EXPECT_EQ(render_chat(tokenizer, messages, /*add_generation_prompt=*/false).size(), 10'000'000U);
 }
 
 }  // namespace
