@@ -42,11 +42,33 @@ int lock_folder(const fs::path& folder) {
 
 }  // namespace
 
+MadeFolders::~MadeFolders() {
+  std::error_code in_use;  // something else was put there meanwhile: then it and those above it stay
+  while (!made_.empty() && fs::remove(made_.back(), in_use)) made_.pop_back();
+}
+
+void MadeFolders::make(const fs::path& folder) {
+  std::vector<fs::path> missing;
+  std::error_code failed;
+  for (fs::path at = folder; !at.empty() && !fs::exists(at, failed) && !failed; at = at.parent_path()) {
+    missing.push_back(at);
+  }
+  while (!failed && !missing.empty()) {
+    if (fs::create_directory(missing.back(), failed)) made_.push_back(missing.back());
+    missing.pop_back();
+  }
+  check(!failed, "[save] cannot make the folder: ", failed.message(), "; folder: ", folder.string());
+}
+
+void MadeFolders::keep() {
+  for (const fs::path& folder : made_) sync_folder(folder.parent_path());
+  made_.clear();
+}
+
 FolderSwap::FolderSwap(const fs::path& target) : target_(target) {
   static std::atomic<int> counter = 0;
   std::error_code failed;
-  fs::create_directories(target.parent_path(), failed);
-  check(!failed, "[save] cannot make the folder: ", failed.message(), "; folder: ", target.parent_path().string());
+  parents_.make(target.parent_path());
   working_ = target.parent_path() / text(working_prefix(target), ::getpid(), "-", counter++);
   check(fs::create_directory(working_, failed), "[save] cannot write here: ", failed.message(),
         "; folder: ", target.parent_path().string());
@@ -67,12 +89,24 @@ void FolderSwap::publish() {
   } else if (::renameat2(AT_FDCWD, working_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
     check(errno == EINVAL || errno == ENOSYS, "[save] cannot replace the folder: ", std::strerror(errno),
           "; folder: ", target_.string());
-    // No exchange here: for a moment the target is missing, and recover_folder knows how to go back.
-    rename_folder(target_, replaced_path(target_));
-    rename_folder(working_, target_);
-    fs::remove_all(replaced_path(target_), unreadable);
+    replace_in_two_steps(target_, working_);
   }
   sync_folder(target_.parent_path());
+  parents_.keep();
+}
+
+void replace_in_two_steps(const fs::path& target, const fs::path& replacement) {
+  const fs::path replaced = replaced_path(target);
+  rename_folder(target, replaced);
+  try {
+    rename_folder(replacement, target);
+  } catch (const Error&) {
+    rename_folder(replaced, target);
+    throw;
+  }
+  sync_folder(target.parent_path());
+  std::error_code ignored;  // recover_folder removes it at the next save or open
+  fs::remove_all(replaced, ignored);
 }
 
 void recover_folder(const fs::path& target) {
