@@ -34,6 +34,12 @@ double as_written(double value) {
   return result;
 }
 
+/// The unscaled RoPE: a pair of dims of a head turns with each of head_dim / 2 frequencies.
+struct Rotation {
+  double theta = 0.0;
+  std::int64_t head_dim = 0;
+};
+
 /// By how much Llama 3 divides the frequency of pair `i`. Source: transformers modeling_rope_utils.py, llama3.
 double llama3_divisor(double frequency, double factor, double original_context) {
   constexpr double kLow = 1.0;
@@ -47,14 +53,18 @@ double llama3_divisor(double frequency, double factor, double original_context) 
 
 /// GGUF keeps Llama 3's scaling as one divisor a frequency. The parameters are found again by trying those that Meta
 /// uses; a file that they do not explain is refused rather than read wrongly.
-nlohmann::json llama3_scaling(const GgufFile& file, const GgufTensor& divisors, double theta) {
+nlohmann::json llama3_scaling(const GgufFile& file, const GgufTensor& divisors, const Rotation& rotation) {
+  const std::vector<std::int64_t> expected_shape{rotation.head_dim / 2};
+  check(divisors.type == StoredType(DType::F32) && divisors.shape == expected_shape && rotation.head_dim > 1,
+        "[gguf] rope_freqs.weight is ", type_name(divisors.type), " ", shape_text(divisors.shape),
+        ", expected one F32 for each of the head's pairs, ", shape_text(expected_shape),
+        "; file: ", file.path().string());
   std::vector<float> values(divisors.bytes.size() / sizeof(float));
   dequantize(divisors.type, divisors.bytes, values);
-  check(!values.empty(), "[gguf] rope_freqs.weight is empty; file: ", file.path().string());
   const double factor = *std::max_element(values.begin(), values.end());
   const std::int64_t context = file.integer("llama.rope.scaling.original_context_length").value_or(8192);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double frequency = std::pow(theta, -static_cast<double>(i) / static_cast<double>(values.size()));
+    const double frequency = std::pow(rotation.theta, -static_cast<double>(i) / static_cast<double>(values.size()));
     const double expected = llama3_divisor(frequency, factor, static_cast<double>(context));
     check(std::abs(values[i] - expected) <= 1e-3 * expected, "[gguf] rope_freqs.weight[", i, "] is ", values[i],
           ", but Llama 3's scaling by ", factor, " of a context of ", context, " gives ", expected,
@@ -68,9 +78,10 @@ nlohmann::json llama3_scaling(const GgufFile& file, const GgufTensor& divisors, 
           {"original_max_position_embeddings", context}};
 }
 
-nlohmann::json rope_scaling(const GgufFile& file, double theta) {
-  if (const GgufTensor* divisors = find_tensor(file, "rope_freqs.weight"))
-    return llama3_scaling(file, *divisors, theta);
+nlohmann::json rope_scaling(const GgufFile& file, const Rotation& rotation) {
+  if (const GgufTensor* divisors = find_tensor(file, "rope_freqs.weight")) {
+    return llama3_scaling(file, *divisors, rotation);
+  }
   const auto legacy = file.number("llama.rope.scale_linear");
   const std::string_view type = file.string("llama.rope.scaling.type").value_or(legacy ? "linear" : "none");
   if (type == "none") return nullptr;
@@ -130,7 +141,8 @@ nlohmann::json config_from_gguf(const GgufFile& file) {
   const auto eps = file.number("llama.attention.layer_norm_rms_epsilon");
   check(eps.has_value(),
         "[gguf] the key \"llama.attention.layer_norm_rms_epsilon\" is missing; file: ", file.path().string());
-  const double theta = as_written(file.number("llama.rope.freq_base").value_or(10000.0));
+  const Rotation rotation{.theta = as_written(file.number("llama.rope.freq_base").value_or(10000.0)),
+                          .head_dim = head_dim(file, hidden, heads)};
   nlohmann::json config = {{"architectures", {"LlamaForCausalLM"}},
                            {"model_type", "llama"},
                            {"hidden_act", "silu"},
@@ -139,11 +151,11 @@ nlohmann::json config_from_gguf(const GgufFile& file) {
                            {"num_hidden_layers", required(file, "llama.block_count")},
                            {"num_attention_heads", heads},
                            {"num_key_value_heads", file.integer("llama.attention.head_count_kv").value_or(heads)},
-                           {"head_dim", head_dim(file, hidden, heads)},
+                           {"head_dim", rotation.head_dim},
                            {"max_position_embeddings", required(file, "llama.context_length")},
                            {"rms_norm_eps", as_written(*eps)},
-                           {"rope_theta", theta},
-                           {"rope_scaling", rope_scaling(file, theta)},
+                           {"rope_theta", rotation.theta},
+                           {"rope_scaling", rope_scaling(file, rotation)},
                            {"vocab_size", vocab_size(file)},
                            {"tie_word_embeddings", find_tensor(file, "output.weight") == nullptr},
                            {"attention_bias", find_tensor(file, "blk.0.attn_q.bias") != nullptr},

@@ -54,6 +54,8 @@ void check_vocabulary(const GgufVocabulary& vocabulary, const std::string& sourc
         "supported; supported is \"gpt2\", byte-level BPE; file: ", source);
   check(vocabulary.types.empty() || vocabulary.types.size() == vocabulary.tokens.size(), "[tokenizer] ",
         vocabulary.types.size(), " token types for ", vocabulary.tokens.size(), " tokens; file: ", source);
+  check(!vocabulary.merges.empty(), "[tokenizer] the merges (tokenizer.ggml.merges) are missing, without which text ",
+        "would get wrong ids; convert the model again, or open the original Hugging Face folder; file: ", source);
 }
 
 json added_tokens_json(const GgufVocabulary& vocabulary) {

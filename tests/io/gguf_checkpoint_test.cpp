@@ -148,6 +148,18 @@ TEST_F(GgufCheckpoint, RefusesDivisorsThatItCannotExplain) {
               HasSubstr("this scaling is not supported"));
 }
 
+TEST_F(GgufCheckpoint, RefusesAnotherNumberOfDivisorsThanTheHeadHasPairs) {
+  // Divisors of 1 explain themselves whatever their number is.
+  for (const std::uint64_t count : {0, 4, 7, 9, 16}) {
+    const std::vector<float> ones(count, 1.0F);
+    EXPECT_THAT(message(small_llama().tensor("rope_freqs.weight", {count}, 0, floats(ones))),
+                HasSubstr("expected one F32 for each of the head's pairs, [8]"))
+        << count;
+  }
+  EXPECT_THAT(message(small_llama().tensor("rope_freqs.weight", {8}, 1, std::string(16, '\0'))),
+              HasSubstr("rope_freqs.weight is F16 [8]"));
+}
+
 TEST_F(GgufCheckpoint, SaysWhatItCannotRead) {
   EXPECT_THAT(message(GgufBuilder().value("general.architecture", "gemma")),
               HasSubstr("\"gemma\"; supported is llama"));

@@ -112,6 +112,7 @@ TEST(GgufTokenizer, SaysWhatIsWrongWithAVocabulary) {
   EXPECT_THAT(with([](auto& v) { v.tokens[300] = "\xFF\xFE"; }), HasSubstr("not UTF-8"));
   EXPECT_THAT(with([](auto& v) { v.tokens.clear(), v.types.clear(); }), HasSubstr("holds tokens"));
   EXPECT_THAT(with([](auto& v) { v.types.pop_back(); }), HasSubstr("token types for"));
+  EXPECT_THAT(with([](auto& v) { v.merges.clear(); }), HasSubstr("the merges (tokenizer.ggml.merges) are missing"));
   EXPECT_THAT(with([](auto& v) { v.merges[3] = "nospace"; }), HasSubstr("expected two tokens"));
   EXPECT_THAT(with([](auto& v) { v.merges[3] = "\xFF \xFE"; }), HasSubstr("not in the vocabulary"));
   EXPECT_THAT(with([](auto& v) { v.bos_id = 2000, v.add_bos = true; }), HasSubstr("2000 is not in the vocabulary"));
