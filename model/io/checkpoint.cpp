@@ -1,5 +1,7 @@
 #include "model/io/checkpoint.h"
 
+#include <algorithm>
+
 #include "model/data/error.h"
 #include "model/io/file_kind.h"
 #include "model/io/mapped_file.h"
@@ -15,6 +17,13 @@ namespace {
 constexpr const char* kSupported =
     "supported are a Hugging Face folder (config.json and .safetensors), a .gguf and a .safetensors file";
 
+bool has_safetensors(const fs::path& folder) {
+  const auto entries = fs::directory_iterator(folder);
+  return std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return entry.path().extension() == ".safetensors" || entry.path().string().ends_with(".safetensors.index.json");
+  });
+}
+
 /// The single .gguf of a folder that holds no safetensors model, or an empty path.
 fs::path only_gguf(const fs::path& folder) {
   fs::path found;
@@ -29,7 +38,8 @@ fs::path only_gguf(const fs::path& folder) {
 }
 
 Checkpoint open_folder(const fs::path& folder, const Job& job) {
-  if (!fs::exists(folder / "config.json")) {
+  // Folders of GGUF files often carry the config.json of the model that they were made from.
+  if (!fs::exists(folder / "config.json") || !has_safetensors(folder)) {
     if (const fs::path gguf = only_gguf(folder); !gguf.empty()) return open_gguf_checkpoint(gguf);
   }
   return open_safetensors_folder(folder, job);

@@ -97,7 +97,8 @@ class Checkpoint {
   CheckpointParts parts_;
 };
 
-/// Opens a Hugging Face folder (one or many safetensors), a folder with one .gguf, a .gguf or a .safetensors file.
+/// Opens a Hugging Face folder (one or many safetensors), a folder whose model is one .gguf, a .gguf or a .safetensors
+/// file.
 /// Every header is validated before a byte of a tensor is used; reading the tensors is left to read_rows.
 /// Throws Error that says what is wrong with which file, or what kinds of path are supported; Cancelled.
 Checkpoint open_checkpoint(const std::filesystem::path& path, const Job& job = {});

@@ -173,6 +173,25 @@ TEST(OpenCheckpoint, OpensASingleSafetensorsFileWithItsConfigBeside) {
   EXPECT_EQ(open_checkpoint(folder.path()).tensors().size(), 1U);
 }
 
+TEST(OpenCheckpoint, OpensTheOneGgufBesideAConfigWithoutSafetensors) {
+  const TempFolder folder;
+  folder.write("config.json", R"({"model_type":"llama"})");
+  folder.write("a.gguf", GgufBuilder().bytes());
+  EXPECT_THAT(message_of(folder.path()), HasSubstr("[gguf] the architecture is \"\""));
+
+  folder.write("b.gguf", GgufBuilder().bytes());
+  EXPECT_THAT(message_of(folder.path()), HasSubstr("2 .gguf files"));
+
+  folder.write("model.safetensors", shard({"a"}));
+  EXPECT_EQ(open_checkpoint(folder.path()).tensors().size(), 1U);
+
+  const TempFolder index;
+  index.write("config.json", R"({"model_type":"llama"})");
+  index.write("a.gguf", GgufBuilder().bytes());
+  index.write("model.safetensors.index.json", index_of(R"({"a":"x.safetensors"})"));
+  EXPECT_THAT(message_of(index.path()), HasSubstr("the shard x.safetensors is missing"));
+}
+
 TEST(OpenCheckpoint, SaysWhatIsMissingOrNotSupported) {
   const TempFolder folder;
   EXPECT_THAT(message_of(folder.path() / "nowhere"), HasSubstr("supported are a Hugging Face folder"));
