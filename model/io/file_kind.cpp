@@ -17,14 +17,16 @@ std::string describe_foreign_file(std::span<const std::byte> bytes) {
   if (start.starts_with("PK\x03\x04")) {
     return "this is a zip archive (PyTorch .bin or .pth files are); convert it to safetensors first";
   }
-  if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) {
+  // A safetensors header of 0x280 bytes begins with the same two bytes as a pickle, and goes on with its brace.
+  const bool has_header = start.size() > 8 && start[8] == '{';
+  if (!has_header && start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) {
     return "this is a Python pickle (old PyTorch files are), which can run code; convert it to safetensors first";
   }
   if (start.starts_with("GGUF")) return "this is a GGUF file; rename it to .gguf";
   if (start.starts_with("lmgg") || start.starts_with("fmgg") || start.starts_with("tjgg")) {
     return "this is a file of llama.cpp's format before GGUF; convert it to GGUF first";
   }
-  if (start.size() > 8 && start[8] == '{') return "this looks like a safetensors file";
+  if (has_header) return "this looks like a safetensors file";
   return "";
 }
 

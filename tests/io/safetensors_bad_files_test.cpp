@@ -56,6 +56,7 @@ std::vector<Case> length_cases() {
       {"92_zip_magic", "PK\x03\x04" + std::string(60, 'x'), "zip archive"},
       {"93_gguf_magic", "GGUF" + std::string(60, '\3'), "GGUF file"},
       {"94_pickle_magic", "\x80\x02}q.", "pickle"},
+      {"95_cut_off_header_of_0x280_bytes", with_length(0x280, kGood), "cut off"},
   };
 }
 
