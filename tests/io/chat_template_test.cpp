@@ -161,7 +161,7 @@ std::string repeated(const std::string& text, int times) {
 std::string quick_failure_of(const std::string& chat_template) {
   const auto start = std::chrono::steady_clock::now();
   std::string failure = failure_of(chat_template);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << chat_template.substr(0, 100);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30)) << chat_template.substr(0, 100);
   return failure;
 }
 
