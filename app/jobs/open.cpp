@@ -31,9 +31,10 @@ std::string format_of(const Checkpoint& checkpoint) {
 
 /// A model that has not learned anything: config.json and tokenizer of a folder, weights drawn from the seed.
 OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed, const LoadOptions& options) {
-  Model model =
-      map_model(init_model(config_from_json(read_json_file(folder / "config.json")), seed),
-                [&](const std::string&, const at::Tensor& tensor) { return tensor.to(options.device, options.dtype); });
+  const auto place = [&](const std::string& name, const at::Tensor& tensor) {
+    return tensor.to(options.device, dtype_in(options.dtype, name));
+  };
+  Model model = map_model(init_model(config_from_json(read_json_file(folder / "config.json")), seed), place);
   Revision revision{.model = std::move(model), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);
   return {.name = name_of(folder),

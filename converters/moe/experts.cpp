@@ -40,7 +40,9 @@ MoeFeedForward make_experts(const FeedForwardTask& task) {
   MoeFeedForward moe;
   ExpertRandom random(task.seed, task.index, ExpertRandom::kRouter);
   moe.router_ED = (random.normal({experts, hidden}) * task.plan.router_std).to(options);
-  if (task.plan.router == RouterKind::Sigmoid) moe.correction_bias_E = at::zeros({experts}, options);
+  if (task.plan.router == RouterKind::Sigmoid) {
+    moe.correction_bias_E = at::zeros({experts}, options.dtype(at::kFloat));  // whatever the model's dtype: dtype_in()
+  }
   moe.experts_gate_up_E2FD = at::empty({experts, 2 * intermediate, hidden}, options);
   moe.experts_down_EDF = at::empty({experts, hidden, intermediate}, options);
   return moe;

@@ -112,8 +112,7 @@ class Loader {
       : checkpoint_(checkpoint), options_(options), job_(job), total_bytes_(checkpoint.tensor_bytes()) {}
 
   at::Tensor load(const std::string& name, at::IntArrayRef shape) {
-    // The correction bias is added to fp32 scores; rounding it would change which experts are chosen.
-    const at::ScalarType dtype = name.ends_with("e_score_correction_bias") ? at::kFloat : options_.dtype;
+    const at::ScalarType dtype = dtype_in(options_.dtype, name);
     at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
     auto* memory = static_cast<std::byte*>(tensor.mutable_data_ptr());
     for (const StoredPart& part : stored_parts(name, shape)) {

@@ -118,6 +118,10 @@ Model map_model(const Model& model,
   return mapped;
 }
 
+at::ScalarType dtype_in(at::ScalarType model, std::string_view name) {
+  return name.ends_with("e_score_correction_bias") ? at::kFloat : model;
+}
+
 std::string model_sha256(const Model& model) {
   Sha256 hash;
   for (const NamedTensor& named : model_tensors(model)) hash_tensor(named, hash);

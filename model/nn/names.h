@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/nn/layer.h"
@@ -29,6 +30,10 @@ Layer map_layer(const Layer& layer, std::int64_t index,
 /// The same for a whole model; the map is called once for a tied head, as the embedding.
 Model map_model(const Model& model,
                 const std::function<at::Tensor(const std::string& name, const at::Tensor& tensor)>& map);
+
+/// The dtype of the tensor `name` in a model of dtype `model`. A router's correction bias is fp32 always: it is added
+/// to fp32 scores, and its updates are smaller than what a half-precision number can tell apart.
+at::ScalarType dtype_in(at::ScalarType model, std::string_view name);
 
 /// sha256 over names, shapes, dtypes and bytes of all tensors: equal if and only if the models are the same tensors.
 std::string model_sha256(const Model& model);

@@ -35,7 +35,7 @@ ModelConfig full_config() {
 
 Model as(at::ScalarType dtype, const Model& model) {
   return map_model(model, [&](const std::string& name, const at::Tensor& tensor) {
-    return name.ends_with("e_score_correction_bias") ? tensor : tensor.to(dtype);
+    return tensor.to(dtype_in(dtype, name));
   });
 }
 
