@@ -36,36 +36,51 @@ bool repeats_embedding(const Checkpoint& checkpoint, std::string_view name) {
   return head != nullptr && embedding != nullptr && same_values(*head, *embedding);
 }
 
-std::string list_section(std::string_view title, const std::vector<std::string>& items) {
-  if (items.empty()) return {};
-  std::string section = text("\n", title, " (", items.size(), "):");
-  for (const std::string& item : items) section += "\n  " + item;
-  return section;
-}
+/// What is wrong with tensors in one way: the first few by name, the rest by number. A wrong config can name thousands.
+class Complaints {
+ public:
+  void add(const std::string& item) {
+    constexpr std::int64_t kMostNamed = 20;
+    if (++count_ <= kMostNamed) items_.push_back(item);
+  }
+  bool empty() const { return count_ == 0; }
+  std::string section(std::string_view title) const {
+    if (empty()) return {};
+    std::string section = text("\n", title, " (", count_, "):");
+    for (const std::string& item : items_) section += "\n  " + item;
+    const std::int64_t unnamed = count_ - std::ssize(items_);
+    return unnamed == 0 ? section : section + text("\n  and ", unnamed, " more");
+  }
+
+ private:
+  std::vector<std::string> items_;
+  std::int64_t count_ = 0;
+};
 
 void check_tensors(const Checkpoint& checkpoint, const Model& skeleton) {
-  std::vector<std::string> missing;
-  std::vector<std::string> misshapen;
-  std::vector<std::string> unexpected;
+  Complaints missing, misshapen, unexpected;
+  std::int64_t matched = 0;
   std::set<std::string, std::less<>> expected;
   for (const NamedTensor& named : model_tensors(skeleton)) {
     for (const StoredPart& part : stored_parts(named.name, named.tensor.sizes())) {
       expected.insert(part.name);
       const TensorEntry* entry = checkpoint.find(part.name);
       if (entry == nullptr) {
-        missing.push_back(part.name);
+        missing.add(part.name);
       } else if (entry->shape != part.shape) {
-        misshapen.push_back(text(part.name, ": got ", shape_text(entry->shape), ", expected ", shape_text(part.shape)));
+        misshapen.add(text(part.name, ": got ", shape_text(entry->shape), ", expected ", shape_text(part.shape)));
+      } else {
+        ++matched;
       }
     }
   }
   for (const auto& [name, entry] : checkpoint.tensors()) {
     if (expected.contains(name) || is_harmless(name) || repeats_embedding(checkpoint, name)) continue;
-    unexpected.push_back(name);
+    unexpected.add(name);
   }
   check(missing.empty() && misshapen.empty() && unexpected.empty(),
-        "[load] the tensors are not those that the config describes; loaded none", list_section("missing", missing),
-        list_section("wrong shape", misshapen), list_section("unexpected", unexpected),
+        "[load] the tensors are not those that the config describes: matched ", matched, " of ", expected.size(),
+        "; loaded none", missing.section("missing"), misshapen.section("wrong shape"), unexpected.section("unexpected"),
         "\nfile: ", checkpoint.path().string());
 }
 

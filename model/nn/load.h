@@ -18,7 +18,7 @@ struct LoadOptions {
 };
 
 /// Builds the network from a checkpoint's config and tensors, converted to dtype on the device, tensor by tensor.
-/// Throws Error listing every missing, unexpected and misshapen tensor at once; Cancelled.
+/// Throws Error with the missing, unexpected and misshapen tensors at once, of each kind the first by name; Cancelled.
 Model load_model(const Checkpoint& checkpoint, const LoadOptions& options, const Job& job = {});
 
 }  // namespace lathe

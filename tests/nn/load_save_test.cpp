@@ -3,6 +3,10 @@
 #include <ATen/TensorOperators.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "model/data/error.h"
 #include "model/io/checkpoint.h"
 #include "model/io/json_file.h"
@@ -34,9 +38,8 @@ ModelConfig full_config() {
 }
 
 Model as(at::ScalarType dtype, const Model& model) {
-  return map_model(model, [&](const std::string& name, const at::Tensor& tensor) {
-    return tensor.to(dtype_in(dtype, name));
-  });
+  return map_model(model,
+                   [&](const std::string& name, const at::Tensor& tensor) { return tensor.to(dtype_in(dtype, name)); });
 }
 
 std::string error_of(const std::function<void()>& action) {
@@ -129,11 +132,32 @@ TEST(Load, ListsEveryMissingUnexpectedAndMisshapenTensor) {
 
   const std::string error = error_of([&] { load_model(checkpoint, {}); });
 
+  EXPECT_THAT(error, HasSubstr("matched 18 of 21"));
   EXPECT_THAT(error, HasSubstr("missing (2):"));
   EXPECT_THAT(error, AllOf(HasSubstr("model.norm.weight"), HasSubstr("model.layers.1.self_attn.k_proj.weight")));
   EXPECT_THAT(error, HasSubstr("model.layers.0.mlp.up_proj.weight: got [16, 12], expected [12, 16]"));
   EXPECT_THAT(error, AllOf(HasSubstr("unexpected (1):"), HasSubstr("model.layers.2.mlp.up_proj.weight")));
   EXPECT_THAT(error, HasSubstr((folder.path() / "broken").string()));
+}
+
+TEST(Load, NamesTheFirstTensorsOfALongListAndCountsTheRest) {
+  const TestFolder folder;
+  const Model model = random_model(tiny_mixed_config());
+  save_model(model, folder.path() / "model", {});
+  ModelConfig other = tiny_mixed_config();
+  other.layers[1].feed_forward.num_experts = 34;
+  std::filesystem::create_directory(folder.path() / "other");
+  std::filesystem::copy_file(folder.path() / "model/model.safetensors", folder.path() / "other/model.safetensors");
+  std::ofstream(folder.path() / "other/config.json") << config_to_json(other);
+  const Checkpoint checkpoint = open_checkpoint(folder.path() / "other");
+
+  const std::string error = error_of([&] { load_model(checkpoint, {}); });
+
+  // 30 experts of three tensors are missing, the router has another shape, all others fit.
+  const std::size_t stored = checkpoint.tensors().size();
+  EXPECT_THAT(error, HasSubstr("matched " + std::to_string(stored - 1) + " of " + std::to_string(stored + 90)));
+  EXPECT_THAT(error, AllOf(HasSubstr("missing (90):"), HasSubstr("and 70 more"), HasSubstr("wrong shape (1):")));
+  EXPECT_EQ(std::ranges::count(error, '\n'), 1 + 20 + 1 + 2 + 1);
 }
 
 TEST(Load, StopsWhenAskedTo) {
