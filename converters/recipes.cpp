@@ -31,7 +31,8 @@ std::vector<Recipe> list_recipes(const std::filesystem::path& folder) {
 }
 
 ConversionPlan load_plan(const std::string& name_or_path, const std::filesystem::path& folder) {
-  if (std::filesystem::is_regular_file(name_or_path)) return read_plan(name_or_path);
+  std::error_code unreadable;  // a name that is no path at all, too long say, may still be a recipe's
+  if (std::filesystem::is_regular_file(name_or_path, unreadable)) return read_plan(name_or_path);
   std::string names;
   for (const Recipe& recipe : list_recipes(folder)) {
     if (recipe.name == name_or_path) return recipe.plan;

@@ -9,6 +9,7 @@
 
 #include "converters/registry.h"
 #include "model/data/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lathe {
 namespace {
@@ -76,16 +77,27 @@ TEST(Recipes, UnknownNamesAreAnsweredWithTheKnown) {
 }
 
 TEST(Recipes, ABadPlanFileIsNamed) {
-  const auto path = std::filesystem::temp_directory_path() / "lathe_bad_recipe.json";
+  const TemporaryFolder folder;
+  const std::string path = folder / "bad.json";
   std::ofstream(path) << R"({"layers": [{"layers": [1], "attention": {"rank": 3}}]})";
 
   try {
-    load_plan(path.string(), kRecipes);
+    load_plan(path, kRecipes);
     ADD_FAILURE() << "nothing was refused";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("\"rank\""), HasSubstr(path.string())));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("\"rank\""), HasSubstr(path)));
   }
-  std::filesystem::remove(path);
+}
+
+TEST(Recipes, ANameThatCanBeNoPathIsAnsweredWithTheKnown) {
+  for (const std::string& name : {std::string(5000, 'x'), kRecipes.string() + "/erax-8b.json/x"}) {
+    try {
+      load_plan(name, kRecipes);
+      ADD_FAILURE() << "nothing was refused";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("neither a plan file nor a recipe"));
+    }
+  }
 }
 
 TEST(Registry, KnowsEveryMethodThatAPlanMayName) {
