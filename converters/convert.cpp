@@ -133,6 +133,9 @@ Conversion convert(const Model& original, const ConversionPlan& plan, const Conv
   receipt.eval_tokens = after.tokens;
   receipt.sizes_before = sizes_of(original.config);
   receipt.sizes_after = sizes_of(conversion.model.config);
+  const auto bytes_per_value = static_cast<std::int64_t>(c10::elementSize(original.dtype()));
+  receipt.kv_bytes_per_token_before = receipt.sizes_before.kv_values_per_token * bytes_per_value;
+  receipt.kv_bytes_per_token_after = receipt.sizes_after.kv_values_per_token * bytes_per_value;
   receipt.seed = plan.seed;
   receipt.calibration_sha256 = inputs.calibration_sha256;
   receipt.calibration_tokens = inputs.calibration_ids_BT.numel();

@@ -95,7 +95,9 @@ void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectr
   draw_lost(spectrum, {space.x, half});
   caption(kSource);
   const Exports exports{"latent", [&session] {
-                          return spectra_csv(session.receipt ? session.receipt->layers : session.converting_receipts);
+                          std::vector<LayerReceipt> layers;
+                          for (const LayerReceipt* layer : spectra_of(session)) layers.push_back(*layer);
+                          return spectra_csv(layers);
                         }};
   export_menu("latent export", {low.x, low.y, space.x, space.y}, exports, commands);
 }

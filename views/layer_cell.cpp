@@ -113,14 +113,11 @@ ShortText name_of(const ModelConfig& config, const FeedForwardConfig& feed_forwa
 }
 
 const LayerReceipt* receipt_of(const Session& session, Cell cell) {
-  const auto find = [cell](const std::vector<LayerReceipt>& receipts) -> const LayerReceipt* {
-    for (auto at = receipts.rbegin(); at != receipts.rend(); ++at) {
-      if (at->layer == cell.layer && at->part == cell.part) return &*at;
-    }
-    return nullptr;
-  };
-  if (const LayerReceipt* fresh = find(session.converting_receipts)) return fresh;
-  return session.receipt ? find(session.receipt->layers) : nullptr;
+  const auto& converting = session.converting_receipts;
+  for (auto at = converting.rbegin(); at != converting.rend(); ++at) {
+    if (at->layer == cell.layer && at->part == cell.part) return &*at;
+  }
+  return session.receipt ? find_layer(*session.receipt, cell.layer, cell.part) : nullptr;
 }
 
 CellFacts facts_of(const Session& session, const UiState& ui, Cell cell) {

@@ -29,7 +29,7 @@ CellFacts facts_of(const Session& session, const UiState& ui, Cell cell);
 ShortText name_of(const ModelConfig& config, const AttentionConfig& attention);
 ShortText name_of(const ModelConfig& config, const FeedForwardConfig& feed_forward);
 
-/// The receipt of one part of one layer, the newest; null if it was not converted since the model was opened.
+/// The receipt of one part of one layer, the newest; null if no conversion that is known of converted it.
 const LayerReceipt* receipt_of(const Session& session, Cell cell);
 
 /// Draws the cell into `low`..`high`; `share` in [0, 1] is the length of its bar. Text only where the row is high

@@ -115,6 +115,11 @@ void ReceiptView::draw_summary(const Receipt& receipt) {
             "Exact");
   value_row("KV cache",
             change(receipt.sizes_before.kv_values_per_token, receipt.sizes_after.kv_values_per_token).c_str(), "Exact");
+  value_row("KV cache of a token",
+            format("%s \u2192 %s", format_bytes(receipt.kv_bytes_per_token_before).c_str(),
+                   format_bytes(receipt.kv_bytes_per_token_after).c_str())
+                .c_str(),
+            "In the model's dtype");
   ImGui::TableNextColumn();
   value_row("Time", format("%s on %s, %s", format_seconds(receipt.seconds).c_str(), receipt.device.c_str(),
                            receipt.dtype.c_str())

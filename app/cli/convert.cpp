@@ -53,11 +53,10 @@ void print_receipt(const Receipt& receipt) {
     std::printf(")  %.2f s\n", layer.seconds);
   }
   std::printf(
-      "held-out loss %.4f -> %.4f nats/token, parameters %.2f M -> %.2f M, cache %lld -> %lld values/token, %.1f s\n",
+      "held-out loss %.4f -> %.4f nats/token, parameters %.2f M -> %.2f M, cache %lld -> %lld bytes/token, %.1f s\n",
       receipt.nll_before, receipt.nll_after, static_cast<double>(receipt.sizes_before.params) / 1e6,
-      static_cast<double>(receipt.sizes_after.params) / 1e6,
-      static_cast<long long>(receipt.sizes_before.kv_values_per_token),
-      static_cast<long long>(receipt.sizes_after.kv_values_per_token), receipt.seconds);
+      static_cast<double>(receipt.sizes_after.params) / 1e6, static_cast<long long>(receipt.kv_bytes_per_token_before),
+      static_cast<long long>(receipt.kv_bytes_per_token_after), receipt.seconds);
 }
 
 void convert_model(const ConvertArguments& arguments, const CliOptions& options) {

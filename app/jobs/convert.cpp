@@ -31,7 +31,7 @@ Revision convert_opened_model(const OpenedModel& opened, const Convert& command,
   };
   Conversion conversion = convert(opened.model(), command.plan, inputs, job);
   Revision revision{.model = std::move(conversion.model), .sha256 = conversion.receipt.model_sha256, .receipt = {}};
-  revision.receipt = std::move(conversion.receipt);
+  revision.receipt = receipt_after(opened.history.current().receipt, std::move(conversion.receipt));
   return revision;
 }
 

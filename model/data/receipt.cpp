@@ -1,5 +1,6 @@
 #include "model/data/receipt.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "model/data/error.h"
@@ -76,7 +77,57 @@ LayerReceipt layer_receipt_from_json(JsonObject json) {
   return layer;
 }
 
+// All but the earlier ones; `json` is what `object` reads.
+Receipt read_receipt(JsonObject& object, const nlohmann::json& json) {
+  Receipt receipt;
+  object.object("plan");  // must be there and an object
+  receipt.plan = plan_from_json(json["plan"]);
+  for (JsonObject& layer : object.objects("layers")) receipt.layers.push_back(layer_receipt_from_json(layer));
+  receipt.nll_before = object.number("nll_before");
+  receipt.nll_after = object.number("nll_after");
+  receipt.eval_tokens = object.integer("eval_tokens");
+  receipt.sizes_before = sizes_from_json(object.object("sizes_before"));
+  receipt.sizes_after = sizes_from_json(object.object("sizes_after"));
+  receipt.kv_bytes_per_token_before = object.integer("kv_bytes_per_token_before");
+  receipt.kv_bytes_per_token_after = object.integer("kv_bytes_per_token_after");
+  receipt.seconds = object.number("seconds");
+  const std::int64_t seed = object.integer("seed");
+  check(seed >= 0, "[receipt] \"seed\": got ", seed, ", expected 0 or more");
+  receipt.seed = static_cast<std::uint64_t>(seed);
+  receipt.calibration_sha256 = object.string("calibration_sha256");
+  receipt.calibration_tokens = object.integer("calibration_tokens");
+  receipt.model_sha256 = object.string("model_sha256");
+  receipt.device = object.string("device");
+  receipt.dtype = object.string("dtype");
+  receipt.code_version = object.string("code_version");
+  if (object.has("healing")) receipt.healing = healing_from_json(object.object("healing"));
+  return receipt;
+}
+
+const LayerReceipt* find_newest(const std::vector<LayerReceipt>& layers, std::int64_t layer, LayerPart part) {
+  const auto found = std::find_if(layers.rbegin(), layers.rend(), [&](const LayerReceipt& receipt) {
+    return receipt.layer == layer && receipt.part == part;
+  });
+  return found == layers.rend() ? nullptr : &*found;
+}
+
 }  // namespace
+
+Receipt receipt_after(const std::optional<Receipt>& before, Receipt receipt) {
+  if (!before) return receipt;
+  receipt.earlier = before->earlier;
+  receipt.earlier.push_back(*before);
+  receipt.earlier.back().earlier.clear();
+  return receipt;
+}
+
+const LayerReceipt* find_layer(const Receipt& receipt, std::int64_t layer, LayerPart part) {
+  const LayerReceipt* found = find_newest(receipt.layers, layer, part);
+  for (auto earlier = receipt.earlier.rbegin(); found == nullptr && earlier != receipt.earlier.rend(); ++earlier) {
+    found = find_newest(earlier->layers, layer, part);
+  }
+  return found;
+}
 
 nlohmann::json layer_receipt_to_json(const LayerReceipt& layer) {
   nlohmann::json stages = nlohmann::json::array();
@@ -107,6 +158,8 @@ nlohmann::json receipt_to_json(const Receipt& receipt) {
                       {"eval_tokens", receipt.eval_tokens},
                       {"sizes_before", sizes_to_json(receipt.sizes_before)},
                       {"sizes_after", sizes_to_json(receipt.sizes_after)},
+                      {"kv_bytes_per_token_before", receipt.kv_bytes_per_token_before},
+                      {"kv_bytes_per_token_after", receipt.kv_bytes_per_token_after},
                       {"seconds", receipt.seconds},
                       {"seed", receipt.seed},
                       {"calibration_sha256", receipt.calibration_sha256},
@@ -116,31 +169,20 @@ nlohmann::json receipt_to_json(const Receipt& receipt) {
                       {"dtype", receipt.dtype},
                       {"code_version", receipt.code_version}};
   if (receipt.healing) json["healing"] = healing_to_json(*receipt.healing);
+  for (const Receipt& earlier : receipt.earlier) json["earlier"].push_back(receipt_to_json(earlier));
   return json;
 }
 
 Receipt receipt_from_json(const nlohmann::json& json) {
   JsonObject object(json, "receipt");
-  Receipt receipt;
-  object.object("plan");  // must be there and an object
-  receipt.plan = plan_from_json(json["plan"]);
-  for (JsonObject& layer : object.objects("layers")) receipt.layers.push_back(layer_receipt_from_json(layer));
-  receipt.nll_before = object.number("nll_before");
-  receipt.nll_after = object.number("nll_after");
-  receipt.eval_tokens = object.integer("eval_tokens");
-  receipt.sizes_before = sizes_from_json(object.object("sizes_before"));
-  receipt.sizes_after = sizes_from_json(object.object("sizes_after"));
-  receipt.seconds = object.number("seconds");
-  const std::int64_t seed = object.integer("seed");
-  check(seed >= 0, "[receipt] \"seed\": got ", seed, ", expected 0 or more");
-  receipt.seed = static_cast<std::uint64_t>(seed);
-  receipt.calibration_sha256 = object.string("calibration_sha256");
-  receipt.calibration_tokens = object.integer("calibration_tokens");
-  receipt.model_sha256 = object.string("model_sha256");
-  receipt.device = object.string("device");
-  receipt.dtype = object.string("dtype");
-  receipt.code_version = object.string("code_version");
-  if (object.has("healing")) receipt.healing = healing_from_json(object.object("healing"));
+  Receipt receipt = read_receipt(object, json);
+  if (object.has("earlier")) {
+    std::size_t place = 0;
+    for (JsonObject& earlier : object.objects("earlier")) {
+      receipt.earlier.push_back(read_receipt(earlier, json["earlier"][place++]));
+      earlier.refuse_unknown_keys();
+    }
+  }
   object.refuse_unknown_keys();
   return receipt;
 }

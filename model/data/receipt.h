@@ -57,6 +57,8 @@ struct Receipt {
   std::int64_t eval_tokens = 0;
   Sizes sizes_before;
   Sizes sizes_after;
+  std::int64_t kv_bytes_per_token_before = 0;  ///< of the cache, in the model's dtype
+  std::int64_t kv_bytes_per_token_after = 0;
   double seconds = 0.0;
   std::uint64_t seed = 0;
   std::string calibration_sha256;
@@ -66,9 +68,18 @@ struct Receipt {
   std::string dtype;
   std::string code_version;
   std::optional<Healing> healing;  ///< absent if nothing was trained since
+  std::vector<Receipt> earlier;    ///< of the conversions before this one, oldest first; none of them has any itself
 };
 
+/// The receipt of a conversion of a model that already had one, if any: all that came before is earlier now.
+Receipt receipt_after(const std::optional<Receipt>& before, Receipt receipt);
+
+/// What converting this part of this layer did, in the newest conversion that did; null if none.
+const LayerReceipt* find_layer(const Receipt& receipt, std::int64_t layer, LayerPart part);
+
 nlohmann::json receipt_to_json(const Receipt& receipt);
+
+/// Reads what receipt_to_json writes. Throws Error that names the key.
 Receipt receipt_from_json(const nlohmann::json& json);
 nlohmann::json layer_receipt_to_json(const LayerReceipt& layer);
 

@@ -38,6 +38,8 @@ Receipt example() {
   receipt.eval_tokens = 4080;
   receipt.sizes_before = {.params = 10, .active_params = 10, .kv_values_per_token = 384};
   receipt.sizes_after = {.params = 80, .active_params = 20, .kv_values_per_token = 128};
+  receipt.kv_bytes_per_token_before = 768;
+  receipt.kv_bytes_per_token_after = 256;
   receipt.seconds = 30.25;
   receipt.seed = 7;
   receipt.calibration_sha256 = "ab";
@@ -73,6 +75,54 @@ TEST(ReceiptJson, WritesTheSameBytesAfterReading) {
   EXPECT_EQ(again.nll_after, 3.25);
   EXPECT_EQ(again.sizes_after.params, 80);
   EXPECT_EQ(again.healing->steps, 60);
+  EXPECT_EQ(again.kv_bytes_per_token_before, 768);
+  EXPECT_EQ(again.kv_bytes_per_token_after, 256);
+}
+
+Receipt of_one_layer(const char* model_sha256, std::int64_t layer, double relative_error) {
+  Receipt receipt;
+  receipt.model_sha256 = model_sha256;
+  receipt.layers.emplace_back();
+  receipt.layers[0].layer = layer;
+  receipt.layers[0].relative_error = relative_error;
+  return receipt;
+}
+
+TEST(Receipts, OfAllConversionsOfAModelStayOldestFirst) {
+  const Receipt first = receipt_after(std::nullopt, of_one_layer("a", 3, 0.1));
+  const Receipt second = receipt_after(first, of_one_layer("b", 5, 0.2));
+  const Receipt third = receipt_after(second, of_one_layer("c", 3, 0.3));
+
+  const Receipt again = receipt_from_json(json::parse(receipt_to_json(third).dump()));
+
+  EXPECT_FALSE(receipt_to_json(first).contains("earlier"));
+  EXPECT_EQ(again.model_sha256, "c");
+  ASSERT_EQ(again.earlier.size(), 2U);
+  EXPECT_EQ(again.earlier[0].model_sha256, "a");
+  EXPECT_EQ(again.earlier[1].model_sha256, "b");
+  EXPECT_TRUE(again.earlier[1].earlier.empty());
+  EXPECT_EQ(receipt_to_json(again), receipt_to_json(third));
+}
+
+TEST(Receipts, GiveTheNewestFigureOfALayer) {
+  Receipt receipt = receipt_after(of_one_layer("a", 3, 0.1), of_one_layer("b", 3, 0.2));
+  receipt = receipt_after(receipt, of_one_layer("c", 5, 0.3));
+
+  ASSERT_NE(find_layer(receipt, 3, LayerPart::Attention), nullptr);
+  EXPECT_EQ(find_layer(receipt, 3, LayerPart::Attention)->relative_error, 0.2);
+  EXPECT_EQ(find_layer(receipt, 5, LayerPart::Attention)->relative_error, 0.3);
+  EXPECT_EQ(find_layer(receipt, 5, LayerPart::FeedForward), nullptr);
+  EXPECT_EQ(find_layer(receipt, 4, LayerPart::Attention), nullptr);
+}
+
+TEST(Receipts, SayWhichEarlierOneCannotBeRead) {
+  json twice = receipt_to_json(receipt_after(example(), example()));
+  twice["earlier"][0].erase("nll_after");
+  EXPECT_THAT(message_of(twice), HasSubstr("[receipt: earlier[0]] the key \"nll_after\" is missing"));
+
+  json nested = receipt_to_json(receipt_after(example(), example()));
+  nested["earlier"][0]["earlier"] = nested["earlier"];
+  EXPECT_THAT(message_of(nested), HasSubstr("unknown: \"earlier\""));
 }
 
 TEST(ReceiptJson, HoldsEveryFieldThatTheReaderNeeds) {

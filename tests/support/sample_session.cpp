@@ -203,6 +203,8 @@ Session converted_session() {
   receipt.eval_tokens = 4096;
   receipt.sizes_before = sizes_of(session.model->config);
   receipt.sizes_after = sizes_of(planned_config(plan, session.model->config));
+  receipt.kv_bytes_per_token_before = 4 * receipt.sizes_before.kv_values_per_token;
+  receipt.kv_bytes_per_token_after = 4 * receipt.sizes_after.kv_values_per_token;
   receipt.seconds = 17.0;
   receipt.calibration_sha256 = std::string(64, 'c');
   receipt.calibration_tokens = 4096;
