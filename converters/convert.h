@@ -30,7 +30,7 @@ struct Conversion {
 
 /// Applies the plan layer by layer, each calibrated on hidden states that passed the layers converted so far.
 /// `original` stays as it is; layers that the plan does not name are the very same objects in the result.
-/// Throws Error with all plan_problems(), or if a result is not finite; Cancelled.
+/// Throws Error with all plan_problems(), or if a loss, a stage's error or a weight is not finite; Cancelled.
 Conversion convert(const Model& original, const ConversionPlan& plan, const ConvertInputs& inputs, const Job& job = {});
 
 }  // namespace lathe

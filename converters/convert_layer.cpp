@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "converters/registry.h"
@@ -54,10 +55,18 @@ void verify(const LayerTask& task, const Layer& layer, const std::string& method
         " parameters, expected ", expected);
 }
 
+void check_spectrum(const LatentSpectrum& spectrum) {
+  for (const float eigenvalue : spectrum.eigenvalues) {
+    check(std::isfinite(eigenvalue), "[convert] layer ", spectrum.layer, ": an eigenvalue of its keys' and values' ",
+          "second moment is ", eigenvalue, ", expected a finite number; its weights are damaged or far too large");
+  }
+}
+
 ConvertedLayer finish(const LayerTask& task, Layer layer, LayerReceipt receipt, Clock::time_point start) {
   const LayerConfig& before = layer_of(task.converted, task.index).config;
   receipt.layer = task.index;
   receipt.relative_error = receipt.stages.back().relative_error;
+  check_spectrum(receipt.spectrum);
   const bool attention = receipt.part == LayerPart::Attention;
   const auto params = [&](const LayerConfig& config) {
     return attention ? attention_params(task.planned, config.attention)
@@ -83,7 +92,7 @@ StageCost measure(const LayerTask& task, const Layer& layer, std::string stage,
     error.add(y_BTD.narrow(0, first, count), y_hat_BTD);
     task.tick(stage, count);
   });
-  return {stage, error.value()};
+  return error.cost_of(std::move(stage), task.index);
 }
 
 // The same experts in equal shares: what they cost before any router has a say.
@@ -114,6 +123,13 @@ std::pair<at::Tensor, at::Tensor> original_feed_forward(const LayerTask& task) {
   return {x_BTD, y_BTD};
 }
 
+// Stages are computed in fp32, and must not be told by how much a narrow dtype rounds the original.
+Layer with_fp32_attention(const Layer& layer, std::int64_t index) {
+  return map_layer(layer, index, [](const std::string& name, const at::Tensor& tensor) {
+    return name.find(".self_attn.") == std::string::npos ? tensor : tensor.to(at::kFloat);
+  });
+}
+
 }  // namespace
 
 ConvertedLayer convert_attention(const LayerTask& task) {
@@ -125,9 +141,10 @@ ConvertedLayer convert_attention(const LayerTask& task) {
     return rms_norm(x_BTD, layer.attention_norm_D, task.planned.rms_norm_eps);
   };
   const at::Tensor original_x_BTD = normed(task.streams.original_BTD());
-  const at::Tensor original_y_BTD = map_windows(original_x_BTD, [&](const at::Tensor& x_BTD) {
+  const Layer exact = with_fp32_attention(layer, task.index);
+  const at::Tensor original_y_BTD = map_windows(original_x_BTD.to(at::kFloat), [&](const at::Tensor& x_BTD) {
     task.tick("inputs", x_BTD.size(0));
-    return attention_forward(task.original.config, layer, task.index, x_BTD, task.streams.context());
+    return attention_forward(task.original.config, exact, task.index, x_BTD, task.streams.context());
   });
   AttentionResult result = attention_method(plan.method)({.config = task.original.config,
                                                           .layer = layer,

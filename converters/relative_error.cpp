@@ -5,6 +5,9 @@
 #include <ATen/ops/sum.h>
 
 #include <cmath>
+#include <utility>
+
+#include "model/data/error.h"
 
 namespace lathe {
 
@@ -20,6 +23,14 @@ double RelativeError::value() const {
   if (!lost_.defined()) return 0.0;
   const double lost = lost_.item<double>();
   return lost == 0.0 ? 0.0 : std::sqrt(lost / whole_.item<double>());
+}
+
+StageCost RelativeError::cost_of(std::string stage, std::int64_t index) const {
+  const double error = value();
+  check(std::isfinite(error), "[convert] layer ", index, ", stage \"", stage, "\": the relative error is ", error,
+        ", expected a finite number; the activations of this text overflow the model's dtype, or its weights are "
+        "damaged: try f32");
+  return {std::move(stage), error};
 }
 
 }  // namespace lathe

@@ -26,7 +26,7 @@ struct AttentionTask {
   const BlockContext& context;     ///< for T tokens from position 0
   at::Tensor x_BTD;                ///< inputs that passed the layers converted so far: statistics are taken of these
   at::Tensor original_x_BTD;       ///< inputs in the model before the conversion: errors are measured on these
-  at::Tensor original_y_BTD;       ///< what the layer's attention makes of original_x
+  at::Tensor original_y_BTD;       ///< what the layer's attention makes of original_x, in fp32
   /// Called often, with the number of windows worked through since the last call; throws Cancelled to stop.
   std::function<void(std::string_view stage, std::int64_t windows)> tick;
 };

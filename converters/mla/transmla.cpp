@@ -37,7 +37,7 @@ StageCost measure(const AttentionTask& task, std::string stage, const Forward& b
     error.add(task.original_y_BTD.narrow(0, first, count), block(task.original_x_BTD.narrow(0, first, count)));
     task.tick(stage, count);
   });
-  return {stage, error.value()};
+  return error.cost_of(std::move(stage), task.index);
 }
 
 }  // namespace
