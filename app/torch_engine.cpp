@@ -50,6 +50,9 @@ class TorchEngine final : public Engine {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     outbox.event({.job = 0, .what = LogLine{LogLevel::Info, opening_of(*opened_, seconds.count())}});
     changed(job, outbox);
+    for (const std::string& warning : opened_->warnings) {
+      outbox.event({.job = 0, .what = LogLine{LogLevel::Warning, opened_->name + ": " + warning}});
+    }
   }
 
   void run(const Convert& convert, const Job& job, const Outbox& outbox) {

@@ -42,6 +42,8 @@ nlohmann::json describe_model(const std::string& model, const std::string& dtype
   std::map<std::string, std::int64_t> types;
   for (const auto& [name, entry] : checkpoint.tensors()) ++types[std::string(type_name(entry.type))];
   const std::int64_t value_bytes = bytes_per_value(dtype);
+  std::vector<std::string> warnings = checkpoint.warnings();
+  const auto receipt = receipt_beside(checkpoint, config.num_layers(), warnings);
   nlohmann::json info{
       {"path", checkpoint.path().string()},
       {"format", checkpoint.gguf() != nullptr ? "gguf" : "safetensors"},
@@ -55,8 +57,8 @@ nlohmann::json describe_model(const std::string& model, const std::string& dtype
       {"load_bytes", sizes.params * value_bytes},
       {"tokenizer", {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}}},
       {"layers", layers_to_json(config)},
-      {"warnings", checkpoint.warnings()}};
-  if (const auto receipt = receipt_beside(checkpoint)) info["receipt"] = receipt_to_json(*receipt);
+      {"warnings", warnings}};
+  if (receipt) info["receipt"] = receipt_to_json(*receipt);
   return info;
 }
 

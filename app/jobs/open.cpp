@@ -29,6 +29,14 @@ std::string format_of(const Checkpoint& checkpoint) {
   return format;
 }
 
+void check_layers(const Receipt& receipt, std::int64_t num_layers) {
+  for (const LayerReceipt& layer : receipt.layers) {
+    check(layer.layer >= 0 && layer.layer < num_layers, "[receipt] it is of another model: it tells of layer ",
+          layer.layer, ", this one has layers 0 to ", num_layers - 1);
+  }
+  for (const Receipt& earlier : receipt.earlier) check_layers(earlier, num_layers);
+}
+
 /// A model that has not learned anything: config.json and tokenizer of a folder, weights drawn from the seed.
 OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed, const LoadOptions& options) {
   const auto place = [&](const std::string& name, const at::Tensor& tensor) {
@@ -42,15 +50,26 @@ OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed,
           .format = "random weights",
           .tokenizer = Tokenizer::from_folder(folder),
           .history = History<Revision>(std::move(revision)),
-          .saved_sha256 = {}};
+          .saved_sha256 = {},
+          .warnings = {}};
 }
 
 }  // namespace
 
-std::optional<Receipt> receipt_beside(const Checkpoint& checkpoint) {
+std::optional<Receipt> receipt_beside(const Checkpoint& checkpoint, std::int64_t num_layers,
+                                      std::vector<std::string>& warnings) {
   const std::filesystem::path path = checkpoint.folder() / "receipt.json";
-  if (!std::filesystem::exists(path)) return std::nullopt;
-  return receipt_from_json(read_json_file(path));
+  std::error_code unreadable;
+  if (!std::filesystem::exists(path, unreadable)) return std::nullopt;
+  try {
+    Receipt receipt = receipt_from_json(read_json_file(path));
+    check_layers(receipt, num_layers);
+    return receipt;
+  } catch (const Error& error) {
+    warnings.push_back(text("the receipt cannot be read, so the figures of the conversion are missing: ", error.what(),
+                            "; file: ", path.string()));
+    return std::nullopt;
+  }
 }
 
 OpenedModel open_model(const OpenModel& open, const Job& job) {
@@ -62,8 +81,10 @@ OpenedModel open_model(const OpenModel& open, const Job& job) {
   const Checkpoint checkpoint = open_checkpoint(path, job);
   Tokenizer tokenizer = load_tokenizer(checkpoint.path());
   job.progress("Reading weights", "tensors", 0, static_cast<std::int64_t>(checkpoint.tensors().size()));
-  Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = receipt_beside(checkpoint)};
+  Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);
+  std::vector<std::string> warnings = checkpoint.warnings();
+  revision.receipt = receipt_beside(checkpoint, revision.model.config.num_layers(), warnings);
 
   const std::string name = open.path == "default" ? "SmolLM2-135M-Instruct" : name_of(path);
   const std::string sha256 = revision.sha256;
@@ -72,7 +93,8 @@ OpenedModel open_model(const OpenModel& open, const Job& job) {
           .format = format_of(checkpoint),
           .tokenizer = std::move(tokenizer),
           .history = History<Revision>(std::move(revision)),
-          .saved_sha256 = sha256};
+          .saved_sha256 = sha256,
+          .warnings = std::move(warnings)};
 }
 
 }  // namespace lathe

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/history.h"
 #include "model/data/event.h"
@@ -27,7 +28,8 @@ struct OpenedModel {
   std::string format;
   Tokenizer tokenizer;
   History<Revision> history;
-  std::string saved_sha256;  ///< of what is on disk
+  std::string saved_sha256;           ///< of what is on disk
+  std::vector<std::string> warnings;  ///< oddities of its files that did not keep it from opening
 
   const Model& model() const { return history.current().model; }
   const Model& original() const { return history.first().model; }

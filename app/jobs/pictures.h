@@ -23,8 +23,8 @@ class Pictures {
   /// The same; what cannot be drawn becomes a warning. False then. Throws Cancelled.
   bool draw_or_warn(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
-  /// The same, but rarely enough that it takes at most a tenth of the time, and not at all if nothing is watched: for use
-  /// at every step of a long job.
+  /// The same, but rarely enough that it takes at most a tenth of the time, and not at all if nothing is watched: for
+  /// use at every step of a long job.
   void draw_sparingly(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
  private:
