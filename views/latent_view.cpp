@@ -94,9 +94,9 @@ void LatentView::draw_plots(const Session& session, const LatentSpectrum& spectr
   draw_spectrum(spectrum, show_live ? live->second.get() : nullptr, {space.x, half});
   draw_lost(spectrum, {space.x, half});
   caption(kSource);
-  const Exports exports{"latent", [&session] {
+  const Exports exports{"latent", [this] {
                           std::vector<LayerReceipt> layers;
-                          for (const LayerReceipt* layer : spectra_of(session)) layers.push_back(*layer);
+                          for (const LayerReceipt* layer : spectra_) layers.push_back(*layer);
                           return spectra_csv(layers);
                         }};
   export_menu("latent export", {low.x, low.y, space.x, space.y}, exports, commands);
