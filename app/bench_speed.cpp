@@ -1,5 +1,7 @@
 #include "app/bench_speed.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -56,6 +58,7 @@ double median(std::vector<double> values) {
 
 BenchModel open_for_bench(const BenchOptions& options, const std::string& dtype, const Job& job) {
   const OpenModel open{.path = options.model, .device = options.device, .dtype = dtype};
+  malloc_trim(0);  // what earlier measurements freed is not this one's
   const std::int64_t base_anonymous_bytes = process_status("RssAnon");
   open_model(open, job);
   const auto start = Clock::now();

@@ -1,5 +1,7 @@
 #include "app/jobs/open.h"
 
+#include <malloc.h>
+
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -83,6 +85,7 @@ OpenedModel open_model(const OpenModel& open, const Job& job) {
   job.progress("Reading weights", "tensors", 0, static_cast<std::int64_t>(checkpoint.tensors().size()));
   Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);
+  malloc_trim(0);  // what reading needed goes back to the system
   std::vector<std::string> warnings = checkpoint.warnings();
   revision.receipt = receipt_beside(checkpoint, revision.model.config.num_layers(), warnings);
 
