@@ -2,8 +2,15 @@
 
 #include <imgui.h>
 #include <imgui_internal.h>
+#include <unistd.h>
 
+#include <cmath>
+#include <cstdio>
+#include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
 
 #include "app/assets.h"
 #include "app/settings_file.h"
@@ -21,6 +28,22 @@ constexpr int kFramesAfterInput = 3;         // hover and layout settle over a f
 constexpr double kSecondsAfterInput = 0.7;   // a tooltip opens when the pointer has rested for half a second
 constexpr double kIdleSeconds = 0.5;         // between looks at what only the cursor needs
 constexpr double kRestSeconds = 1.0 / 30.0;  // between frames in which nothing but a tooltip may appear
+
+/// Since this process began, the loading of its libraries included. Source: proc_pid_stat(5), field 22.
+double seconds_since_start() {
+  std::ifstream file("/proc/self/stat");
+  std::string fields;
+  std::getline(file, fields);
+  std::istringstream rest(fields.substr(fields.rfind(')') + 1));  // the program's name may hold anything
+  std::string skipped;
+  for (int field = 3; field < 22; ++field) rest >> skipped;
+  double began = 0.0;  // clock ticks after boot
+  rest >> began;
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) -
+         began / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
 
 }  // namespace
 
@@ -79,9 +102,16 @@ void Studio::frame() {
   save_screenshot();
   do_requests();
   window_.present();
+  if (!std::exchange(on_screen_, true)) tell_when_on_screen();
   post_commands();
   quit_if_asked();
   or_notice([this] { keep_settings(); });
+}
+
+void Studio::tell_when_on_screen() {
+  const std::string line = text("On screen ", std::round(100 * seconds_since_start()) / 100, " s after the start");
+  session_.log.push_back({LogLevel::Info, line});
+  if (script_) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 void Studio::take_news() {

@@ -36,6 +36,7 @@ class Studio {
   using Clock = std::chrono::steady_clock;
 
   void frame();
+  void tell_when_on_screen();
   void take_news();
   void post_commands();
   void take_dropped();
@@ -63,6 +64,7 @@ class Studio {
   PathDialogs dialogs_;
   std::optional<Script> script_;
   bool quit_ = false;
+  bool on_screen_ = false;
   int frames_to_draw_ = 3;
   Clock::time_point last_input_ = Clock::now();
   Worker worker_;  ///< last: ends before what its events describe

@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "tests/support/places.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temporary_folder.h"
 
@@ -104,6 +105,7 @@ TEST(TheProgram, ShowsConvertedLayersAndTheirLossInItsWindow) {
       "env LATHE_SHOT_MODEL=tiny LATHE_SHOT_RECIPE=tiny-demo LATHE_SHOT_STEPS=10 LATHE_SHOT_OUT=" + (folder / "shots") +
       " LATHE_PROGRAM='" LATHE_BINARY_DIR "/app/lathe' '" LATHE_SOURCE_DIR "/assets/screenshots/make.sh'"));
   ASSERT_EQ(result.status, 0) << result.out;
+  EXPECT_NE(result.out.find("On screen "), std::string::npos) << result.out;
   for (const char* name : {"design.png", "generate.png", "inspect.png"}) {
     EXPECT_EQ(read_png(folder / ("shots/" + std::string(name))).width, 1280U) << name;
   }

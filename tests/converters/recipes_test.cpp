@@ -9,6 +9,7 @@
 
 #include "converters/registry.h"
 #include "model/data/error.h"
+#include "tests/support/places.h"
 #include "tests/support/temporary_folder.h"
 
 namespace lathe {

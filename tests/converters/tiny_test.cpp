@@ -13,6 +13,7 @@
 #include "model/io/tokenizer.h"
 #include "model/nn/forward.h"
 #include "model/nn/load.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 namespace {

@@ -10,6 +10,7 @@
 #include "tests/io/float_matchers.h"
 #include "tests/io/reference_python.h"
 #include "tests/io/temp_folder.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 namespace {

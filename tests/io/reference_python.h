@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "tests/support/places.h"
 #include "tests/support/python.h"
 
 namespace lathe {

@@ -11,6 +11,7 @@
 
 #include "model/io/tokenizer.h"
 #include "tests/io/temp_folder.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 

@@ -6,6 +6,7 @@
 
 #include "tests/io/reference_python.h"
 #include "tests/io/tokenizer_goldens.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 namespace {

@@ -10,6 +10,7 @@
 #include "tests/nn/parity_case.h"
 #include "tests/nn/reference_run.h"
 #include "tests/support/gpu.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "model/data/error.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 namespace {

@@ -10,6 +10,7 @@
 #include "tests/nn/reference_run.h"
 #include "tests/nn/tiny_models.h"
 #include "tests/support/gpu.h"
+#include "tests/support/places.h"
 
 // SmolLM2-135M-Instruct, the real model, on three prompts of 64 tokens.
 

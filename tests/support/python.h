@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "tests/support/places.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temporary_folder.h"
 

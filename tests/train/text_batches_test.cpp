@@ -10,6 +10,7 @@
 
 #include "model/data/error.h"
 #include "model/io/text_file.h"
+#include "tests/support/places.h"
 
 namespace lathe {
 namespace {
