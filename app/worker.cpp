@@ -167,9 +167,10 @@ JobEnded Worker::run_engine(Engine& engine, const Queued& queued) {
     sample_memory();
   } catch (const Cancelled&) {
     ended.outcome = JobOutcome::Cancelled;
+  } catch (const Error& error) {
+    ended = {.outcome = JobOutcome::Failed, .message = error.what(), .error = error.parts()};
   } catch (const std::exception& error) {
-    ended.outcome = JobOutcome::Failed;
-    ended.message = error.what();
+    ended = {.outcome = JobOutcome::Failed, .message = error.what(), .error = {.what = error.what()}};
   }
   ended.seconds = seconds_since(start);
   return ended;

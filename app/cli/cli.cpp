@@ -10,6 +10,7 @@
 #include "app/assets.h"
 #include "app/cli/commands.h"
 #include "app/devices.h"
+#include "model/data/event_json.h"
 
 namespace lathe {
 namespace {
@@ -32,10 +33,21 @@ void add_common_options(CLI::App& app, CliOptions& options) {
       ->capture_default_str();
 }
 
+/// Bytes that are not UTF-8 (from file names) become U+FFFD.
+std::string to_line(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 /// Throws Error if what was printed could not all be written: a full disk must not look like success.
 void flush_output() {
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   check(written, "could not write all output to stdout: ", std::strerror(errno));
+}
+
+/// On stderr, so that stdout holds results only: a sentence, or with --json one object.
+void print_error(const ErrorParts& error, bool json) {
+  const std::string line = json ? to_line(error_to_json(error)) : "lathe: " + to_text(error);
+  std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 void add_commands(CLI::App& app, const CliOptions& options) {
@@ -64,7 +76,7 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
 }
 
 void print_json(const nlohmann::json& json) {
-  std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  std::printf("%s\n", to_line(json).c_str());
   std::fflush(stdout);
 }
 
@@ -91,8 +103,11 @@ int run_cli(int argc, char** argv) {
   } catch (const Cancelled&) {
     std::fputs("cancelled\n", stderr);
     return kCancelled;
+  } catch (const Error& error) {
+    print_error(error.parts(), options.json);
+    return kError;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "lathe: %s\n", error.what());
+    print_error({.what = error.what()}, options.json);
     return kError;
   }
   return 0;

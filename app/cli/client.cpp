@@ -38,7 +38,7 @@ void Client::run(Command command, const std::function<void(const Event&)>& on_ev
   }
   clear_line();
   if (ended->outcome == JobOutcome::Cancelled) throw Cancelled();
-  check(ended->outcome == JobOutcome::Done, ended->message);
+  if (ended->outcome == JobOutcome::Failed) throw Error(ended->error);
 }
 
 ModelInfo Client::open(const std::string& model) {

@@ -8,6 +8,7 @@
 
 #include "model/data/command.h"
 #include "model/data/config.h"
+#include "model/data/error.h"
 #include "model/data/job.h"
 #include "model/data/receipt.h"
 
@@ -43,6 +44,7 @@ struct JobEnded {
   JobOutcome outcome = JobOutcome::Done;
   std::string message;  ///< why it failed; empty else
   double seconds = 0.0;
+  ErrorParts error{};  ///< the same part by part
 };
 /// After opening, converting, undo, redo, training.
 struct ModelChanged {

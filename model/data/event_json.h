@@ -9,6 +9,8 @@ namespace lathe {
 nlohmann::json train_step_to_json(const TrainStep& step);
 nlohmann::json generated_to_json(const Generated& generated);
 nlohmann::json evaluated_to_json(const Evaluated& evaluated);
+/// The object that `--json` prints for an error: code, what, where, got, expected, hint.
+nlohmann::json error_to_json(const ErrorParts& error);
 nlohmann::json sizes_to_json(const Sizes& sizes);
 
 }  // namespace lathe
