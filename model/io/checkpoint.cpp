@@ -66,7 +66,7 @@ const TensorEntry& Checkpoint::at(std::string_view name) const {
 
 std::int64_t Checkpoint::tensor_bytes() const {
   std::int64_t total = 0;
-  for (const auto& [name, entry] : parts_.tensors) total += static_cast<std::int64_t>(entry.bytes.size());
+  for (const auto& [name, entry] : parts_.tensors) total += entry.num_bytes();
   return total;
 }
 

@@ -20,6 +20,22 @@ namespace lathe {
 class GgufFile;
 class SafetensorsFile;
 
+/// Rows of rotary pairs that lie side by side in the file (re0, im0, re1, im1 ...): in every `block` rows, the `count`
+/// from `first` on. read_rows gives them as Hugging Face's Llama has them: all re, then all im.
+struct InterleavedRows {
+  std::int64_t block = 0;  ///< 0: none
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+
+  bool operator==(const InterleavedRows&) const = default;
+};
+
+/// Parts of equal size that a tensor is put together from: one below the other, or side by side.
+struct TensorParts {
+  std::vector<std::span<const std::byte>> bytes;
+  bool side_by_side = false;
+};
+
 /// One tensor of a checkpoint: its Hugging Face name and shape, and its bytes as they lie in the mapped file.
 /// A row is a run of the last dimension; a tensor of one dimension is one row.
 struct TensorEntry {
@@ -28,16 +44,18 @@ struct TensorEntry {
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid while the Checkpoint lives; not aligned: copy, never cast
 
-  /// Above 0: the rows are those of a GGUF llama q or k projection with so many heads, stored with rotary pairs
-  /// side by side. read_rows gives them in Hugging Face's order; `bytes` are in the file's.
-  std::int64_t interleaved_heads = 0;
+  InterleavedRows interleaved{};  ///< `bytes` are in the file's order
+  TensorParts parts{};            ///< if there are any, the tensor is made of these, and `bytes` is empty
 
   std::int64_t row_length() const;  ///< values in a row
   std::int64_t num_rows() const;
   std::int64_t num_values() const { return row_length() * num_rows(); }
+  std::int64_t num_bytes() const;  ///< as stored
 
   /// Whether `bytes` are values of `dtype` in Hugging Face's order, to be used as they are.
-  bool is_plain(DType dtype) const { return interleaved_heads == 0 && type == StoredType(dtype); }
+  bool is_plain(DType dtype) const {
+    return interleaved.block == 0 && parts.bytes.empty() && type == StoredType(dtype);
+  }
 };
 
 /// Writes rows [first_row, first_row + count) as f32 into `out`, from any stored type, in Hugging Face's row order.

@@ -47,19 +47,22 @@ std::string hf_name(std::string_view name) {
   return text("model.layers.", stem.substr(4, number_end - 4), ".", layer_name, suffix);
 }
 
-/// How many heads the rows of a q or k projection are stored in with rotary pairs side by side; 0 for other tensors.
-std::int64_t interleaved_heads(const std::string& name, const nlohmann::json& config) {
-  if (name.find(".self_attn.q_proj.") != std::string::npos) return config.at("num_attention_heads");
-  if (name.find(".self_attn.k_proj.") != std::string::npos) return config.at("num_key_value_heads");
-  return 0;
-}
-
-void check_heads(const TensorEntry& entry, const GgufFile& file) {
-  if (entry.interleaved_heads == 0) return;
+/// The rows of a q or k projection, weight or bias, that llama.cpp stores with rotary pairs side by side.
+InterleavedRows interleaved_rows(const TensorEntry& entry, const nlohmann::json& config, const std::string& path) {
+  const bool is_query = entry.name.find(".self_attn.q_proj.") != std::string::npos;
+  const bool is_key = entry.name.find(".self_attn.k_proj.") != std::string::npos;
+  if (!is_query && !is_key) return {};
+  const auto heads = config.at(is_query ? "num_attention_heads" : "num_key_value_heads").get<std::int64_t>();
   const std::int64_t rows = entry.shape.empty() ? 0 : entry.shape.front();
-  check(entry.interleaved_heads > 0 && rows > 0 && rows % (2 * entry.interleaved_heads) == 0 && entry.shape.size() <= 2,
-        "[gguf] tensor \"", entry.name, "\" ", shape_text(entry.shape), " does not divide into ",
-        entry.interleaved_heads, " heads of pairs; file: ", file.path().string());
+  if (heads <= 0 || rows <= 0 || rows % (2 * heads) != 0 || entry.shape.size() > 2) {
+    throw Error({.code = ErrorCode::Config,
+                 .what = "the rows of a projection do not divide into heads of rotary pairs",
+                 .where = text("tensor \"", entry.name, "\"; file: ", path),
+                 .got = text("shape ", shape_text(entry.shape), " and ", heads, " heads"),
+                 .expected = "an even number of rows for each head",
+                 .hint = "the file's metadata belongs to another model: convert the model to GGUF again"});
+  }
+  return {.block = rows / heads, .first = 0, .count = rows / heads};
 }
 
 }  // namespace
@@ -75,8 +78,7 @@ Checkpoint open_gguf_checkpoint(const std::filesystem::path& path) {
   for (const GgufTensor& tensor : file->tensors()) {
     if (tensor.name == "rope_freqs.weight") continue;  // not a weight: config_from_gguf reads it
     TensorEntry entry{hf_name(tensor.name), tensor.type, tensor.shape, tensor.bytes};
-    entry.interleaved_heads = interleaved_heads(entry.name, parts.config_json);
-    check_heads(entry, *file);
+    entry.interleaved = interleaved_rows(entry, parts.config_json, path.string());
     const std::string name = entry.name;
     check(parts.tensors.emplace(name, std::move(entry)).second, "[gguf] two tensors are ", name,
           "; file: ", path.string());

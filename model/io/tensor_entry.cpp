@@ -19,30 +19,48 @@ void check_range(const TensorEntry& entry, std::int64_t first_row, std::int64_t 
         " rows of ", entry.row_length(), " values do not fit in ", out_size, " places");
 }
 
-/// Where GGUF keeps what Hugging Face has at `row`: within a head of D rows, row j * D/2 + i lies at 2 * i + j.
-/// Source: llama.cpp conversion/llama.py, `permute`.
-std::int64_t stored_row(const TensorEntry& entry, std::int64_t row, std::int64_t total_rows) {
-  if (entry.interleaved_heads == 0) return row;
-  const std::int64_t head_rows = total_rows / entry.interleaved_heads;
-  const std::int64_t head = row / head_rows;
-  const std::int64_t in_head = row % head_rows;
-  const std::int64_t half = head_rows / 2;
-  return head * head_rows + 2 * (in_head % half) + in_head / half;
+/// Where the file keeps what Hugging Face has at `row`: of a block of C interleaved rows, row j * C/2 + i lies at
+/// 2 * i + j. Source: llama.cpp conversion/llama.py, `permute`.
+std::int64_t stored_row(const InterleavedRows& interleaved, std::int64_t row) {
+  if (interleaved.block == 0) return row;
+  const std::int64_t start = row - row % interleaved.block + interleaved.first;
+  const std::int64_t place = row - start;
+  if (place < 0 || place >= interleaved.count) return row;
+  const std::int64_t half = interleaved.count / 2;
+  return start + 2 * (place % half) + place / half;
 }
 
-std::span<const std::byte> stored_rows(const TensorEntry& entry, std::int64_t first, std::int64_t count) {
+std::span<const std::byte> run(std::span<const std::byte> bytes, std::int64_t first, std::int64_t count) {
+  return bytes.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+}
+
+/// Reads rows that lie together in the file's order.
+void read_stored(const TensorEntry& entry, std::int64_t first, std::int64_t count, std::span<float> out) {
   const BlockSize block = block_size(entry.type);
   const std::int64_t row_bytes = entry.row_length() / block.values * block.bytes;
-  return entry.bytes.subspan(static_cast<std::size_t>(first * row_bytes), static_cast<std::size_t>(count * row_bytes));
+  if (entry.parts.bytes.empty()) {
+    return dequantize(entry.type, run(entry.bytes, first * row_bytes, count * row_bytes), out);
+  }
+  // Row by row, and in a row that spans all parts piece by piece.
+  const auto parts = static_cast<std::int64_t>(entry.parts.bytes.size());
+  const std::int64_t pieces = entry.parts.side_by_side ? parts : 1;
+  const std::int64_t piece_bytes = row_bytes / pieces;
+  const std::int64_t rows_per_part = entry.parts.side_by_side ? entry.num_rows() : entry.num_rows() / parts;
+  const std::int64_t length = entry.row_length() / pieces;
+  for (std::int64_t i = 0; i < count * pieces; ++i) {
+    const std::int64_t row = first + i / pieces;
+    const auto part = static_cast<std::size_t>(entry.parts.side_by_side ? i % pieces : row / rows_per_part);
+    const auto bytes = run(entry.parts.bytes[part], row % rows_per_part * piece_bytes, piece_bytes);
+    dequantize(entry.type, bytes, out.subspan(static_cast<std::size_t>(i * length), static_cast<std::size_t>(length)));
+  }
 }
 
 /// A bias: one row whose values are permuted like the rows of its weight.
 void read_interleaved_bias(const TensorEntry& entry, std::span<float> out) {
   std::vector<float> stored(out.size());
-  dequantize(entry.type, entry.bytes, stored);
-  const auto size = static_cast<std::int64_t>(out.size());
-  for (std::int64_t i = 0; i < size; ++i) {
-    out[static_cast<std::size_t>(i)] = stored[static_cast<std::size_t>(stored_row(entry, i, size))];
+  read_stored(entry, 0, 1, stored);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = stored[static_cast<std::size_t>(stored_row(entry.interleaved, static_cast<std::int64_t>(i)))];
   }
 }
 
@@ -55,15 +73,20 @@ std::int64_t TensorEntry::num_rows() const {
   return std::accumulate(shape.begin(), shape.end() - 1, std::int64_t{1}, std::multiplies<>());
 }
 
+std::int64_t TensorEntry::num_bytes() const {
+  const BlockSize block = block_size(type);
+  return num_values() / block.values * block.bytes;
+}
+
 void read_rows(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<float> out) {
   check_range(entry, first_row, count, out.size());
   if (out.empty()) return;
-  if (entry.interleaved_heads == 0) return dequantize(entry.type, stored_rows(entry, first_row, count), out);
+  if (entry.interleaved.block == 0) return read_stored(entry, first_row, count, out);
   if (entry.shape.size() == 1) return read_interleaved_bias(entry, out);
   const auto length = static_cast<std::size_t>(entry.row_length());
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t stored = stored_row(entry, first_row + i, entry.num_rows());
-    dequantize(entry.type, stored_rows(entry, stored, 1), out.subspan(static_cast<std::size_t>(i) * length, length));
+    const std::int64_t stored = stored_row(entry.interleaved, first_row + i);
+    read_stored(entry, stored, 1, out.subspan(static_cast<std::size_t>(i) * length, length));
   }
 }
 
@@ -72,8 +95,8 @@ void read_rows_bf16(const TensorEntry& entry, std::int64_t first_row, std::int64
   check_range(entry, first_row, count, out.size());
   if (out.empty()) return;
   if (entry.is_plain(DType::BF16)) {
-    const auto bytes = stored_rows(entry, first_row, count);
-    std::memcpy(out.data(), bytes.data(), bytes.size());
+    const std::int64_t row_bytes = entry.row_length() * dtype_bytes(DType::BF16);
+    std::memcpy(out.data(), entry.bytes.data() + first_row * row_bytes, static_cast<std::size_t>(count * row_bytes));
     return;
   }
   // A few rows at a time, so that the f32 values stay in the cache.

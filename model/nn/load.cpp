@@ -25,8 +25,8 @@ constexpr std::int64_t kValuesPerTask = std::int64_t{1} << 16;
 bool is_harmless(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
 bool same_values(const TensorEntry& a, const TensorEntry& b) {
-  return a.type == b.type && a.shape == b.shape && a.interleaved_heads == b.interleaved_heads &&
-         std::ranges::equal(a.bytes, b.bytes);
+  return a.type == b.type && a.shape == b.shape && a.interleaved == b.interleaved && std::ranges::equal(a.bytes, b.bytes) &&
+         std::ranges::equal(a.parts.bytes, b.parts.bytes, std::ranges::equal);
 }
 
 // A file may repeat the embedding as the head of a tied model.
@@ -134,7 +134,7 @@ class Loader {
       const TensorEntry& entry = checkpoint_.at(part.name);
       job_.progress("load weights", "bytes", done_bytes_, total_bytes_);
       read_entry(entry, dtype, memory + part.first_value * tensor.element_size(), job_);
-      done_bytes_ += static_cast<std::int64_t>(entry.bytes.size());
+      done_bytes_ += entry.num_bytes();
     }
     job_.progress("load weights", "bytes", done_bytes_, total_bytes_);
     return tensor.to(options_.device);

@@ -254,6 +254,36 @@ TEST(ReadRows, GivesAnyRangeOfRowsAndNothingElse) {
   EXPECT_THROW(read_rows(entry, 0, 1, rows), Error);
 }
 
+TEST(ReadRows, JoinsPartsBelowOneAnotherAndSideBySide) {
+  const std::string upper = {0, 1, 2, 3};
+  const std::string lower = {4, 5, 6, 7};
+  TensorEntry entry{"w", DType::U8, {4, 2}, {}};
+  entry.parts.bytes = {std::as_bytes(std::span(upper)), std::as_bytes(std::span(lower))};
+  std::vector<float> below(6);
+  read_rows(entry, 1, 3, below);
+  EXPECT_THAT(below, ElementsAre(2, 3, 4, 5, 6, 7));
+
+  entry.shape = {2, 4};
+  entry.parts.side_by_side = true;
+  std::vector<float> beside(8);
+  read_rows(entry, 0, 2, beside);
+  EXPECT_THAT(beside, ElementsAre(0, 1, 4, 5, 2, 3, 6, 7));
+  EXPECT_EQ(entry.num_bytes(), 8);
+  EXPECT_FALSE(entry.is_plain(DType::U8));
+}
+
+TEST(ReadRows, PutsRotaryPairsApartAndLeavesOtherRowsWhereTheyAre) {
+  // Two blocks of five rows: one that stays, then re0 im0 re1 im1.
+  const std::string bytes = {9, 0, 2, 1, 3, 8, 4, 6, 5, 7};
+  TensorEntry entry{"w", DType::U8, {10, 1}, std::as_bytes(std::span(bytes))};
+  entry.interleaved = {.block = 5, .first = 1, .count = 4};
+  std::vector<float> rows(10);
+
+  read_rows(entry, 0, 10, rows);
+
+  EXPECT_THAT(rows, ElementsAre(9, 0, 1, 2, 3, 8, 4, 5, 6, 7));
+}
+
 TEST(ReadRows, OfTheLastRowOfAnEmptyTensorIsNothing) {
   const TensorEntry entry{"w", DType::F32, {0, 5}, {}};
 
