@@ -172,9 +172,9 @@ TEST_F(GgufCheckpoint, SaysWhatItCannotRead) {
   EXPECT_THAT(message(small_llama().value("llama.rope.dimension_count", kU32, 8U)),
               HasSubstr("expected the head size 16"));
   EXPECT_THAT(message(small_llama().tensor("blk.0.attn_q.weight", {64, 63}, 0, std::string(64 * 63 * 4, '\0'))),
-              HasSubstr("does not divide into 4 heads"));
+              HasSubstr("shape [63, 64] and 4 heads"));
   EXPECT_THAT(message(small_llama().tensor("blk.0.attn_k.weight", {}, 0, "abcd")),
-              HasSubstr("does not divide into 2 heads"));
+              HasSubstr("shape [] and 2 heads"));
   EXPECT_THAT(message(small_llama()
                           .tensor("model.norm.weight", {64}, 0, std::string(256, '\0'))
                           .tensor("output_norm.weight", {64}, 0, std::string(256, '\0'))),
