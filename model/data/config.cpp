@@ -12,8 +12,6 @@
 namespace lathe {
 namespace {
 
-constexpr std::string_view kWhere = "config.json";
-
 // Every product of two sizes stays far inside 64 bits.
 constexpr std::int64_t kLargestSize = std::int64_t{1} << 28;
 constexpr std::int64_t kMostLayers = 4096;
@@ -21,31 +19,31 @@ constexpr double kMostParams = 1e15;
 
 std::int64_t size(JsonObject& json, const std::string& key, std::optional<std::int64_t> otherwise = {}) {
   const std::int64_t value = otherwise ? json.integer(key, *otherwise) : json.integer(key);
-  check(value >= 1 && value <= kLargestSize, "[", json.where(), "] \"", key, "\": got ", value, ", expected 1 to ",
-        kLargestSize);
+  json.expect(value >= 1 && value <= kLargestSize, text("the size \"", key, "\" cannot be"), value,
+              text("1 to ", kLargestSize));
   return value;
 }
 
 RopeScaling rope_scaling(JsonObject json, std::int64_t max_position_embeddings) {
   const std::string type = json.string("rope_type", json.string("type", "default"));
   const double partial = json.number("partial_rotary_factor", 1.0);
-  check(partial == 1.0, "[", json.where(), "] \"partial_rotary_factor\": got ", partial,
-        ", expected 1; Lathe rotates whole heads");
+  json.expect(partial == 1.0, "\"partial_rotary_factor\" is not supported", partial, "1: Lathe rotates whole heads");
   if (type == "default") return {};
   RopeScaling scaling{.factor = json.number("factor")};
-  check(scaling.factor > 0, "[", json.where(), "] \"factor\": got ", scaling.factor, ", expected above 0");
+  json.expect(scaling.factor > 0, "\"factor\" cannot be", scaling.factor, "above 0");
   if (type == "linear") {
     scaling.kind = RopeScalingKind::Linear;
     return scaling;
   }
-  check(type == "llama3", "[", json.where(), "] rope type: got \"", type, "\", expected default, linear or llama3");
+  json.expect(type == "llama3", "this scaling of RoPE is not supported", text("\"", type, "\""),
+              "default, linear or llama3");
   scaling.kind = RopeScalingKind::Llama3;
   scaling.low_freq_factor = json.number("low_freq_factor");
   scaling.high_freq_factor = json.number("high_freq_factor");
   scaling.original_max_position_embeddings = size(json, "original_max_position_embeddings", max_position_embeddings);
-  check(scaling.low_freq_factor > 0 && scaling.high_freq_factor > scaling.low_freq_factor, "[", json.where(),
-        "] got low_freq_factor ", scaling.low_freq_factor, " and high_freq_factor ", scaling.high_freq_factor,
-        ", expected 0 < low < high");
+  json.expect(scaling.low_freq_factor > 0 && scaling.high_freq_factor > scaling.low_freq_factor,
+              "low_freq_factor and high_freq_factor cannot be",
+              text(scaling.low_freq_factor, " and ", scaling.high_freq_factor), "0 < low < high");
   return scaling;
 }
 
@@ -58,54 +56,52 @@ void read_rope(JsonObject& json, ModelConfig& config) {
     config.rope_theta = rope.number("rope_theta", config.rope_theta);
     config.rope_scaling = rope_scaling(rope, config.max_position_embeddings);
   }
-  check(config.rope_theta > 0, "[", kWhere, "] \"rope_theta\": got ", config.rope_theta, ", expected above 0");
+  json.expect(config.rope_theta > 0, "\"rope_theta\" cannot be", config.rope_theta, "above 0");
 }
 
 void read_heads(JsonObject& json, ModelConfig& config) {
   config.num_attention_heads = size(json, "num_attention_heads");
   config.num_key_value_heads = size(json, "num_key_value_heads", config.num_attention_heads);
-  check(config.num_attention_heads % config.num_key_value_heads == 0, "[", kWhere, "] num_attention_heads ",
-        config.num_attention_heads, " is not a multiple of num_key_value_heads ", config.num_key_value_heads);
-  check(json.has("head_dim") || config.hidden_size % config.num_attention_heads == 0, "[", kWhere, "] hidden_size ",
-        config.hidden_size, " is not a multiple of num_attention_heads ", config.num_attention_heads,
-        ", and no head_dim is given");
+  json.expect(config.num_attention_heads % config.num_key_value_heads == 0,
+              "num_attention_heads is not a multiple of num_key_value_heads",
+              text(config.num_attention_heads, " and ", config.num_key_value_heads), "whole groups of heads");
+  json.expect(json.has("head_dim") || config.hidden_size % config.num_attention_heads == 0,
+              "hidden_size is not a multiple of num_attention_heads",
+              text(config.hidden_size, " and ", config.num_attention_heads), "a multiple, or a head_dim");
   config.head_dim = size(json, "head_dim", std::max<std::int64_t>(config.hidden_size / config.num_attention_heads, 1));
-  check(config.head_dim % 2 == 0, "[", kWhere, "] head_dim: got ", config.head_dim,
-        ", expected an even number (rotary pairs)");
+  json.expect(config.head_dim % 2 == 0, "head_dim is odd", config.head_dim, "an even number (rotary pairs)");
 }
 
 void read_layers(JsonObject& json, ModelConfig& config, bool is_lathe) {
   const std::int64_t count = size(json, "num_hidden_layers");
-  check(count <= kMostLayers, "[", kWhere, "] num_hidden_layers: got ", count, ", expected at most ", kMostLayers);
+  json.expect(count <= kMostLayers, "num_hidden_layers is too large", count, text("at most ", kMostLayers));
   if (!is_lathe) {
     config.layers.assign(static_cast<std::size_t>(count), LayerConfig{});
     return;
   }
   for (JsonObject& layer : json.objects("layers")) config.layers.push_back(layer_config_from_json(layer, config));
-  check(config.num_layers() == count, "[", kWhere, "] \"layers\" lists ", config.num_layers(),
-        " layers, but num_hidden_layers is ", count);
+  json.expect(config.num_layers() == count, "\"layers\" does not list every layer", config.num_layers(),
+              text(count, ", as num_hidden_layers says"));
   const std::int64_t experts = num_experts(config);
-  check(experts <= kMostExpertsOfModel, "[", kWhere, "] \"num_experts\": the layers have ", experts,
-        " experts together, expected at most ", kMostExpertsOfModel);
+  json.expect(experts <= kMostExpertsOfModel, "num_experts of all layers together is too large", experts,
+              text("at most ", kMostExpertsOfModel));
 }
 
 // What Lathe's forward does not compute must not be ignored: the model would load and write nonsense.
 void refuse_unsupported(JsonObject& json) {
   const std::string activation = json.string("hidden_act", "silu");
-  check(activation == "silu" || activation == "swish", "[", kWhere, "] hidden_act: got \"", activation,
-        "\", expected silu");
-  check(!json.has("quantization_config"), "[", kWhere,
-        "] the weights are quantised (quantization_config), which Lathe does not read from safetensors; open the "
-        "unquantised model or a GGUF file");
-  check(!json.has("sliding_window"), "[", kWhere, "] sliding_window attention is not supported");
-  if (json.has("partial_rotary_factor")) {
-    const double partial = json.number("partial_rotary_factor");
-    check(partial == 1.0, "[", kWhere, "] partial_rotary_factor: got ", partial, ", expected 1");
-  }
+  json.expect(activation == "silu" || activation == "swish", "this hidden_act is not supported",
+              text("\"", activation, "\""), "silu");
+  json.expect(!json.has("quantization_config"), "quantised weights are not read from this format",
+              "quantization_config", "the unquantised model, or a GGUF file");
+  json.expect(!json.has("sliding_window"), "attention with a sliding window is not supported", "sliding_window",
+              "full attention");
+  const double partial = json.number("partial_rotary_factor", 1.0);
+  json.expect(partial == 1.0, "\"partial_rotary_factor\" is not supported", partial, "1: Lathe rotates whole heads");
 }
 
 // In floating point, so that absurd sizes cannot overflow before they are refused.
-void refuse_impossible_size(const ModelConfig& config) {
+void refuse_impossible_size(const JsonObject& json, const ModelConfig& config) {
   const double hidden = static_cast<double>(config.hidden_size);
   double params = 2.0 * hidden * static_cast<double>(config.vocab_size);
   const double heads = static_cast<double>(config.num_attention_heads);
@@ -121,8 +117,8 @@ void refuse_impossible_size(const ModelConfig& config) {
               (static_cast<double>(moe.num_experts) * static_cast<double>(moe.moe_intermediate_size) +
                static_cast<double>(moe.shared_expert_intermediate_size));
   }
-  check(params < kMostParams, "[", kWhere, "] the sizes multiply to ", params, " parameters, more than ", kMostParams,
-        "; at least one of them is wrong");
+  json.expect(params < kMostParams, "the sizes multiply to more than any model has", text(params, " parameters"),
+              text("fewer than ", kMostParams, "; at least one size is wrong"));
 }
 
 nlohmann::json rope_to_json(const RopeScaling& scaling) {
@@ -149,10 +145,10 @@ std::int64_t num_experts(const ModelConfig& config) {
 }
 
 ModelConfig config_from_json(const nlohmann::json& root) {
-  JsonObject json(root, std::string(kWhere));
+  JsonObject json(root, "config.json");
   const std::string type = json.string("model_type");
-  check(type == "llama" || type == "lathe", "[", kWhere, "] model_type: got \"", type,
-        "\"; Lathe opens \"llama\" and its own \"lathe\"");
+  json.expect(type == "llama" || type == "lathe", "this model_type is not supported", text("\"", type, "\""),
+              "\"llama\" or Lathe's own \"lathe\"");
   refuse_unsupported(json);
   ModelConfig config;
   config.vocab_size = size(json, "vocab_size");
@@ -161,7 +157,7 @@ ModelConfig config_from_json(const nlohmann::json& root) {
   config.max_position_embeddings = size(json, "max_position_embeddings", 2048);
   read_heads(json, config);
   config.rms_norm_eps = json.number("rms_norm_eps", 1e-6);
-  check(config.rms_norm_eps >= 0, "[", kWhere, "] rms_norm_eps: got ", config.rms_norm_eps, ", expected 0 or more");
+  json.expect(config.rms_norm_eps >= 0, "rms_norm_eps cannot be", config.rms_norm_eps, "0 or more");
   read_rope(json, config);
   config.tie_word_embeddings = json.boolean("tie_word_embeddings", false);
   config.attention_bias = json.boolean("attention_bias", false);
@@ -169,7 +165,7 @@ ModelConfig config_from_json(const nlohmann::json& root) {
   if (const auto bos = json.integer_or_list("bos_token_id"); !bos.empty()) config.bos_token_id = bos.front();
   config.eos_token_ids = json.integer_or_list("eos_token_id");
   read_layers(json, config, type == "lathe");
-  refuse_impossible_size(config);
+  refuse_impossible_size(json, config);
   return config;
 }
 

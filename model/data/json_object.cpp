@@ -3,10 +3,10 @@
 #include <cmath>
 #include <utility>
 
-#include "model/data/error.h"
-
 namespace lathe {
 namespace {
+
+constexpr const char* kHint = "correct the file, or make it again with the program that wrote it";
 
 // Long values would bury the message.
 std::string shortened(const nlohmann::json& json) {
@@ -14,6 +14,18 @@ std::string shortened(const nlohmann::json& json) {
   std::string dump = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (dump.size() > kLongest) dump = dump.substr(0, kLongest) + "...";
   return dump;
+}
+
+/// The keys that there are, for messages.
+std::string key_list(const nlohmann::json& object) {
+  constexpr std::size_t kMaxListed = 12;
+  std::string list;
+  std::size_t listed = 0;
+  for (const auto& item : object.items()) {
+    if (listed++ == kMaxListed) return list + ", ...";
+    list += (list.empty() ? "\"" : ", \"") + item.key() + "\"";
+  }
+  return list.empty() ? "none" : list;
 }
 
 bool fits_int64(const nlohmann::json& json) {
@@ -24,7 +36,13 @@ bool fits_int64(const nlohmann::json& json) {
 }  // namespace
 
 JsonObject::JsonObject(const nlohmann::json& json, std::string where) : json_(&json), where_(std::move(where)) {
-  check(json.is_object(), "[", where_, "] got ", shortened(json), ", expected a JSON object {...}");
+  if (json.is_object()) return;
+  throw Error({.code = ErrorCode::Schema,
+               .what = "this part of the JSON is of another type",
+               .where = where_,
+               .got = shortened(json),
+               .expected = "an object {...}",
+               .hint = kHint});
 }
 
 const nlohmann::json* JsonObject::find(const std::string& key) {
@@ -35,12 +53,31 @@ const nlohmann::json* JsonObject::find(const std::string& key) {
 
 const nlohmann::json& JsonObject::require(const std::string& key) {
   const nlohmann::json* found = find(key);
-  check(found != nullptr, "[", where_, "] the key \"", key, "\" is missing");
-  return *found;
+  if (found != nullptr) return *found;
+  throw Error({.code = ErrorCode::Schema,
+               .what = text("the key \"", key, "\" is missing"),
+               .where = where_,
+               .got = text("the keys ", key_list(*json_)),
+               .expected = text("\"", key, "\""),
+               .hint = kHint});
 }
 
 void JsonObject::refuse(const std::string& key, const nlohmann::json& got, const char* expected) const {
-  throw Error(text("[", where_, "] \"", key, "\": got ", shortened(got), ", expected ", expected));
+  throw Error({.code = ErrorCode::Schema,
+               .what = text("the value of \"", key, "\" cannot be used"),
+               .where = where_,
+               .got = shortened(got),
+               .expected = expected,
+               .hint = kHint});
+}
+
+void JsonObject::refuse_value(std::string_view what, std::string got, std::string_view expected) const {
+  throw Error({.code = ErrorCode::Config,
+               .what = std::string(what),
+               .where = where_,
+               .got = std::move(got),
+               .expected = std::string(expected),
+               .hint = kHint});
 }
 
 bool JsonObject::has(const std::string& key) { return find(key) != nullptr; }
@@ -134,7 +171,12 @@ void JsonObject::refuse_unknown_keys() const {
   if (unknown.empty()) return;
   std::string known;
   for (const std::string& key : asked_) known += (known.empty() ? "\"" : ", \"") + key + "\"";
-  throw Error(text("[", where_, "] unknown: ", unknown, "; known: ", known));
+  throw Error({.code = ErrorCode::Schema,
+               .what = "there are keys that nothing reads",
+               .where = where_,
+               .got = unknown,
+               .expected = text("only ", known),
+               .hint = "take them out or correct their spelling"});
 }
 
 }  // namespace lathe

@@ -5,7 +5,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "model/data/error.h"
 
 namespace lathe {
 
@@ -35,11 +38,19 @@ class JsonObject {
   /// Throws Error listing every key that no getter asked for, and those that were.
   void refuse_unknown_keys() const;
 
+  /// Throws Error (E_CONFIG) with these parts and the object's name when `holds` is false: for values that are of the
+  /// right type and yet cannot be.
+  template <typename Got>
+  void expect(bool holds, std::string_view what, const Got& got, std::string_view expected) const {
+    if (!holds) refuse_value(what, text(got), expected);
+  }
+
   const std::string& where() const { return where_; }
 
  private:
   const nlohmann::json* find(const std::string& key);
   const nlohmann::json& require(const std::string& key);
+  [[noreturn]] void refuse_value(std::string_view what, std::string got, std::string_view expected) const;
   [[noreturn]] void refuse(const std::string& key, const nlohmann::json& got, const char* expected) const;
 
   const nlohmann::json* json_;

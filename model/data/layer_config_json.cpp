@@ -2,8 +2,6 @@
 
 #include <string>
 
-#include "model/data/error.h"
-
 namespace lathe {
 namespace {
 
@@ -11,8 +9,8 @@ constexpr std::int64_t kLargestSize = std::int64_t{1} << 28;
 
 std::int64_t size(JsonObject& json, const std::string& key, std::int64_t smallest) {
   const std::int64_t value = json.integer(key);
-  check(value >= smallest && value <= kLargestSize, "[", json.where(), "] \"", key, "\": got ", value, ", expected ",
-        smallest, " to ", kLargestSize);
+  json.expect(value >= smallest && value <= kLargestSize, text("the size \"", key, "\" cannot be"), value,
+              text(smallest, " to ", kLargestSize));
   return value;
 }
 
@@ -20,15 +18,15 @@ std::int64_t size_or_none(JsonObject& json, const std::string& key) {
   return json.integer(key, 0) == 0 ? 0 : size(json, key, 1);
 }
 
-void check_rope_pairs(const AttentionConfig& mla, const ModelConfig& model, const std::string& where) {
+void check_rope_pairs(const AttentionConfig& mla, const ModelConfig& model, const JsonObject& json) {
   const std::int64_t num_pairs = mla.qk_rope_head_dim / 2;
-  check(mla.qk_rope_head_dim % 2 == 0, "[", where, "] qk_rope_head_dim: got ", mla.qk_rope_head_dim,
-        ", expected an even number");
-  check(static_cast<std::int64_t>(mla.rope_pairs.size()) == num_pairs, "[", where, "] rope_pairs: got ",
-        mla.rope_pairs.size(), " entries, expected qk_rope_head_dim / 2 = ", num_pairs);
+  json.expect(mla.qk_rope_head_dim % 2 == 0, "qk_rope_head_dim is odd", mla.qk_rope_head_dim, "an even number");
+  json.expect(static_cast<std::int64_t>(mla.rope_pairs.size()) == num_pairs,
+              "rope_pairs does not name the frequency of each pair", text(mla.rope_pairs.size(), " entries"),
+              text("qk_rope_head_dim / 2 = ", num_pairs));
   for (const std::int64_t pair : mla.rope_pairs) {
-    check(pair >= 0 && pair < model.head_dim / 2, "[", where, "] rope_pairs: got ", pair,
-          ", expected 0 to head_dim / 2 - 1 = ", model.head_dim / 2 - 1);
+    json.expect(pair >= 0 && pair < model.head_dim / 2, "rope_pairs names a frequency that there is not", pair,
+                text("0 to head_dim / 2 - 1 = ", model.head_dim / 2 - 1));
   }
 }
 
@@ -44,11 +42,11 @@ AttentionConfig attention_from_json(JsonObject json, const ModelConfig& model) {
     attention.v_head_dim = size(json, "v_head_dim", 1);
     attention.latent_norm = json.boolean("latent_norm", false);
     attention.rope_pairs = json.integers("rope_pairs");
-    check(attention.qk_nope_head_dim + attention.qk_rope_head_dim > 0, "[", json.where(),
-          "] qk_nope_head_dim and qk_rope_head_dim are both 0");
-    check_rope_pairs(attention, model, json.where());
+    json.expect(attention.qk_nope_head_dim + attention.qk_rope_head_dim > 0, "queries and keys would be empty",
+                "qk_nope_head_dim and qk_rope_head_dim 0", "one of them above 0");
+    check_rope_pairs(attention, model, json);
   } else {
-    check(kind == "gqa", "[", json.where(), "] kind: got \"", kind, "\", expected gqa or mla");
+    json.expect(kind == "gqa", "this kind of attention is not known", text("\"", kind, "\""), "gqa or mla");
   }
   json.refuse_unknown_keys();
   return attention;
@@ -56,8 +54,8 @@ AttentionConfig attention_from_json(JsonObject json, const ModelConfig& model) {
 
 RouterKind router_from_json(JsonObject& json) {
   const std::string router = json.string("router");
-  check(router == "softmax" || router == "sigmoid", "[", json.where(), "] router: got \"", router,
-        "\", expected softmax or sigmoid");
+  json.expect(router == "softmax" || router == "sigmoid", "this router is not known", text("\"", router, "\""),
+              "softmax or sigmoid");
   return router == "sigmoid" ? RouterKind::Sigmoid : RouterKind::Softmax;
 }
 
@@ -67,8 +65,8 @@ FeedForwardConfig feed_forward_from_json(JsonObject json) {
   if (kind == "moe") {
     moe.kind = FeedForwardKind::Moe;
     moe.num_experts = size(json, "num_experts", 1);
-    check(moe.num_experts <= kMostExpertsOfLayer, "[", json.where(), "] \"num_experts\": got ", moe.num_experts,
-          ", expected at most ", kMostExpertsOfLayer);
+    json.expect(moe.num_experts <= kMostExpertsOfLayer, "num_experts is too large", moe.num_experts,
+                text("at most ", kMostExpertsOfLayer));
     moe.num_experts_per_tok = size(json, "num_experts_per_tok", 1);
     moe.moe_intermediate_size = size(json, "moe_intermediate_size", 1);
     moe.shared_expert_intermediate_size = size_or_none(json, "shared_expert_intermediate_size");
@@ -76,12 +74,13 @@ FeedForwardConfig feed_forward_from_json(JsonObject json) {
     moe.router = router_from_json(json);
     moe.norm_topk_prob = json.boolean("norm_topk_prob", true);
     moe.routed_scaling_factor = json.number("routed_scaling_factor", 1.0);
-    check(moe.num_experts_per_tok <= moe.num_experts, "[", json.where(), "] num_experts_per_tok ",
-          moe.num_experts_per_tok, " is more than num_experts ", moe.num_experts);
-    check(!moe.shared_expert_gate || moe.shared_expert_intermediate_size > 0, "[", json.where(),
-          "] shared_expert_gate is true, but shared_expert_intermediate_size is 0");
+    json.expect(moe.num_experts_per_tok <= moe.num_experts, "num_experts_per_tok is more than there are experts",
+                moe.num_experts_per_tok, text("at most num_experts = ", moe.num_experts));
+    json.expect(!moe.shared_expert_gate || moe.shared_expert_intermediate_size > 0,
+                "there is a gate but no shared expert", "shared_expert_intermediate_size 0",
+                "a size above 0, or shared_expert_gate false");
   } else {
-    check(kind == "dense", "[", json.where(), "] kind: got \"", kind, "\", expected dense or moe");
+    json.expect(kind == "dense", "this kind of feed-forward is not known", text("\"", kind, "\""), "dense or moe");
   }
   json.refuse_unknown_keys();
   return moe;

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kSupported =
-    "supported are a Hugging Face folder (config.json and .safetensors), a .gguf and a .safetensors file";
+    "a Hugging Face folder (config.json and .safetensors), a .gguf or a .safetensors file";
 
 bool has_safetensors(const fs::path& folder) {
   const auto entries = fs::directory_iterator(folder);
@@ -33,22 +33,44 @@ fs::path only_gguf(const fs::path& folder) {
     found = entry.path();
     ++count;
   }
-  check(count <= 1, "[open] the folder holds ", count, " .gguf files; open one of them; folder: ", folder.string());
+  if (count > 1) {
+    throw Error({.code = ErrorCode::Shard,
+                 .what = "the folder holds several .gguf files",
+                 .where = folder.string(),
+                 .got = text(count, " .gguf files"),
+                 .expected = "one model",
+                 .hint = "open one of them"});
+  }
   return found;
 }
 
-Checkpoint open_folder(const fs::path& folder, const Job& job) {
+Checkpoint open_folder(const fs::path& folder, const fs::path& config_path, const Job& job) {
   // Folders of GGUF files often carry the config.json of the model that they were made from.
   if (!fs::exists(folder / "config.json") || !has_safetensors(folder)) {
     if (const fs::path gguf = only_gguf(folder); !gguf.empty()) return open_gguf_checkpoint(gguf);
   }
-  return open_safetensors_folder(folder, job);
+  return open_safetensors_folder(folder, config_path, job);
+}
+
+Checkpoint open_gguf(const fs::path& path, const fs::path& config_path) {
+  if (config_path.empty()) return open_gguf_checkpoint(path);
+  throw Error({.code = ErrorCode::Config,
+               .what = "a GGUF file holds its own config",
+               .where = path.string(),
+               .got = text("--config ", config_path.string()),
+               .expected = "no other config",
+               .hint = "open it without one"});
 }
 
 [[noreturn]] void unsupported(const fs::path& path) {
-  const std::string foreign = describe_foreign_file(MappedFile(path).bytes());
-  throw Error(text("[open] ", foreign.empty() ? "not a kind of model that Lathe can open" : foreign, "; ", kSupported,
-                   "; file: ", path.string()));
+  ErrorParts parts = describe_foreign_file(MappedFile(path).bytes())
+                         .value_or(ErrorParts{.code = ErrorCode::WrongFormat,
+                                              .what = "this is not a kind of model that Lathe can open",
+                                              .got = text("a file that ends in \"", path.extension().string(), "\""),
+                                              .hint = "choose the model's folder or its weights"});
+  parts.expected = kSupported;
+  parts.where = path.string();
+  throw Error(std::move(parts));
 }
 
 }  // namespace
@@ -60,8 +82,13 @@ const TensorEntry* Checkpoint::find(std::string_view name) const {
 
 const TensorEntry& Checkpoint::at(std::string_view name) const {
   const TensorEntry* entry = find(name);
-  check(entry != nullptr, "[open] the model has no tensor \"", name, "\"; path: ", path().string());
-  return *entry;
+  if (entry != nullptr) return *entry;
+  throw Error({.code = ErrorCode::Shard,
+               .what = text("the model has no tensor \"", name, "\""),
+               .where = path().string(),
+               .got = text(tensors().size(), " other tensors"),
+               .expected = text("\"", name, "\""),
+               .hint = "check that config.json belongs to these weights and that all of them are there"});
 }
 
 std::int64_t Checkpoint::tensor_bytes() const {
@@ -70,18 +97,26 @@ std::int64_t Checkpoint::tensor_bytes() const {
   return total;
 }
 
-Checkpoint open_checkpoint(const fs::path& path, const Job& job) {
+Checkpoint open_checkpoint(const fs::path& path, const Job& job, const fs::path& config_path) {
   job.progress("opening", "files", 0, 1);
   recover_model_folder(path);
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
-  check(fs::exists(status), "[open] there is no such file or folder; ", kSupported, "; path: ", path.string());
+  const auto refuse = [&](const std::error_code& reason) {
+    throw Error({.code = ErrorCode::Io,
+                 .what = "cannot open the model",
+                 .where = path.string(),
+                 .got = reason.message(),
+                 .expected = kSupported,
+                 .hint = "check the path and its permissions"});
+  };
+  if (!fs::exists(status)) refuse(failed ? failed : std::make_error_code(std::errc::no_such_file_or_directory));
   try {
-    if (fs::is_directory(status)) return open_folder(path, job);
-    if (path.extension() == ".gguf") return open_gguf_checkpoint(path);
-    if (path.extension() == ".safetensors") return open_safetensors_file(path, job);
+    if (fs::is_directory(status)) return open_folder(path, config_path, job);
+    if (path.extension() == ".gguf") return open_gguf(path, config_path);
+    if (path.extension() == ".safetensors") return open_safetensors_file(path, config_path, job);
   } catch (const fs::filesystem_error& error) {
-    throw Error(text("[open] ", error.code().message(), "; path: ", path.string()));
+    refuse(error.code());
   }
   unsupported(path);
 }

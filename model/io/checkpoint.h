@@ -118,7 +118,9 @@ class Checkpoint {
 /// Opens a Hugging Face folder (one or many safetensors), a folder whose model is one .gguf, a .gguf or a .safetensors
 /// file.
 /// Every header is validated before a byte of a tensor is used; reading the tensors is left to read_rows.
+/// `config_path` stands for the config.json beside weights that have none, or another one; a .gguf holds its own.
 /// Throws Error that says what is wrong with which file, or what kinds of path are supported; Cancelled.
-Checkpoint open_checkpoint(const std::filesystem::path& path, const Job& job = {});
+Checkpoint open_checkpoint(const std::filesystem::path& path, const Job& job = {},
+                           const std::filesystem::path& config_path = {});
 
 }  // namespace lathe

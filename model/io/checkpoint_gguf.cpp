@@ -80,8 +80,14 @@ Checkpoint open_gguf_checkpoint(const std::filesystem::path& path) {
     TensorEntry entry{hf_name(tensor.name), tensor.type, tensor.shape, tensor.bytes};
     entry.interleaved = interleaved_rows(entry, parts.config_json, path.string());
     const std::string name = entry.name;
-    check(parts.tensors.emplace(name, std::move(entry)).second, "[gguf] two tensors are ", name,
-          "; file: ", path.string());
+    if (!parts.tensors.emplace(name, std::move(entry)).second) {
+      throw Error({.code = ErrorCode::DuplicateKey,
+                   .what = "two tensors have one meaning",
+                   .where = path.string(),
+                   .got = text("\"", tensor.name, "\" and another one for ", name),
+                   .expected = "every tensor once",
+                   .hint = "convert the model to GGUF again"});
+    }
   }
   return Checkpoint(std::move(parts));
 }

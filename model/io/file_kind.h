@@ -1,13 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
-#include <string>
+
+#include "model/data/error.h"
 
 namespace lathe {
 
-/// A sentence that says what a file that is not a model really is and what to do (a Git LFS pointer, a web page, a zip
-/// or pickle of PyTorch, the other model format), or "" if its first bytes tell nothing.
-std::string describe_foreign_file(std::span<const std::byte> bytes);
+/// What a file really is, by its first bytes: a Git LFS pointer, a web page, an archive, another model format; with the
+/// code, the sentence and the next step for a refusal (`where` is left empty). Nothing if the bytes tell nothing.
+std::optional<ErrorParts> describe_foreign_file(std::span<const std::byte> bytes);
 
 }  // namespace lathe

@@ -19,9 +19,20 @@ const GgufTensor* find_tensor(const GgufFile& file, std::string_view name) {
   return found == file.tensors().end() ? nullptr : &*found;
 }
 
+[[noreturn]] void refuse(const GgufFile& file, ErrorCode code, std::string what, std::string got,
+                         std::string expected) {
+  throw Error({.code = code,
+               .what = std::move(what),
+               .where = file.path().string(),
+               .got = std::move(got),
+               .expected = std::move(expected),
+               .hint = "convert the model to GGUF again with a current converter, or open its Hugging Face folder"});
+}
+
 std::int64_t required(const GgufFile& file, std::string_view key) {
   const auto value = file.integer(key);
-  check(value.has_value(), "[gguf] the key \"", key, "\" is missing; file: ", file.path().string());
+  if (!value)
+    refuse(file, ErrorCode::Config, text("the key \"", key, "\" is missing"), "no such key", "a whole number");
   return *value;
 }
 
@@ -55,10 +66,11 @@ double llama3_divisor(double frequency, double factor, double original_context) 
 /// uses; a file that they do not explain is refused rather than read wrongly.
 nlohmann::json llama3_scaling(const GgufFile& file, const GgufTensor& divisors, const Rotation& rotation) {
   const std::vector<std::int64_t> expected_shape{rotation.head_dim / 2};
-  check(divisors.type == StoredType(DType::F32) && divisors.shape == expected_shape && rotation.head_dim > 1,
-        "[gguf] rope_freqs.weight is ", type_name(divisors.type), " ", shape_text(divisors.shape),
-        ", expected one F32 for each of the head's pairs, ", shape_text(expected_shape),
-        "; file: ", file.path().string());
+  if (divisors.type != StoredType(DType::F32) || divisors.shape != expected_shape || rotation.head_dim < 2) {
+    refuse(file, ErrorCode::Config, "rope_freqs.weight does not fit the heads",
+           text(type_name(divisors.type), " ", shape_text(divisors.shape)),
+           text("one F32 for each of a head's pairs, ", shape_text(expected_shape)));
+  }
   std::vector<float> values(divisors.bytes.size() / sizeof(float));
   dequantize(divisors.type, divisors.bytes, values);
   const double factor = *std::max_element(values.begin(), values.end());
@@ -66,9 +78,11 @@ nlohmann::json llama3_scaling(const GgufFile& file, const GgufTensor& divisors, 
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double frequency = std::pow(rotation.theta, -static_cast<double>(i) / static_cast<double>(values.size()));
     const double expected = llama3_divisor(frequency, factor, static_cast<double>(context));
-    check(std::abs(values[i] - expected) <= 1e-3 * expected, "[gguf] rope_freqs.weight[", i, "] is ", values[i],
-          ", but Llama 3's scaling by ", factor, " of a context of ", context, " gives ", expected,
-          "; this scaling is not supported; file: ", file.path().string());
+    if (!(std::abs(values[i] - expected) <= 1e-3 * expected)) {
+      refuse(file, ErrorCode::Config, "this scaling of RoPE is not supported",
+             text("rope_freqs.weight[", i, "] = ", values[i]),
+             text(expected, ", as Llama 3 scales a context of ", context, " by ", factor));
+    }
   }
   if (factor == 1.0) return nullptr;
   return {{"rope_type", "llama3"},
@@ -85,20 +99,22 @@ nlohmann::json rope_scaling(const GgufFile& file, const Rotation& rotation) {
   const auto legacy = file.number("llama.rope.scale_linear");
   const std::string_view type = file.string("llama.rope.scaling.type").value_or(legacy ? "linear" : "none");
   if (type == "none") return nullptr;
-  check(type == "linear", "[gguf] rope scaling \"", type,
-        "\" is not supported; supported are none, linear and llama3; file: ", file.path().string());
+  if (type != "linear") {
+    refuse(file, ErrorCode::Config, "this scaling of RoPE is not supported", text("\"", type, "\""),
+           "none, linear or llama3");
+  }
   const auto factor = file.number("llama.rope.scaling.factor").value_or(legacy.value_or(1.0));
   return {{"rope_type", "linear"}, {"factor", as_written(factor)}};
 }
 
 /// The heads' size, once it is clear that queries, keys, values and their rotated part all have it.
 std::int64_t head_dim(const GgufFile& file, std::int64_t hidden, std::int64_t heads) {
-  check(heads > 0, "[gguf] llama.attention.head_count is ", heads, "; file: ", file.path().string());
+  if (heads <= 0) refuse(file, ErrorCode::Config, "llama.attention.head_count cannot be", text(heads), "1 or more");
   const auto size = file.integer("llama.attention.key_length").value_or(hidden / heads);
   for (const char* key : {"llama.attention.value_length", "llama.rope.dimension_count"}) {
     const auto other = file.integer(key).value_or(size);
-    check(other == size, "[gguf] ", key, " is ", other, ", expected the head size ", size,
-          "; file: ", file.path().string());
+    if (other != size)
+      refuse(file, ErrorCode::Config, text(key, " differs from the head size"), text(other), text(size));
   }
   return size;
 }
@@ -118,8 +134,10 @@ void add_special_ids(const GgufFile& file, nlohmann::json& config) {
 std::int64_t vocab_size(const GgufFile& file) {
   // The table's rows decide: some files pad the table beyond the tokenizer's vocabulary.
   const GgufTensor* table = find_tensor(file, "token_embd.weight");
-  check(table && table->shape.size() == 2,
-        "[gguf] there is no two-dimensional token_embd.weight; file: ", file.path().string());
+  if (table == nullptr || table->shape.size() != 2) {
+    refuse(file, ErrorCode::Config, "there is no table of embeddings",
+           table ? shape_text(table->shape) : "no token_embd.weight", "token_embd.weight [vocab_size, hidden_size]");
+  }
   return table->shape[0];
 }
 
@@ -127,20 +145,23 @@ std::int64_t vocab_size(const GgufFile& file) {
 
 nlohmann::json config_from_gguf(const GgufFile& file) {
   const std::string_view architecture = file.string("general.architecture").value_or("");
-  check(architecture == "llama", "[gguf] the architecture is \"", architecture,
-        "\"; supported is llama; file: ", file.path().string());
-  check(file.integer("llama.expert_count").value_or(0) == 0,
-        "[gguf] the model is a mixture of experts, which Lathe cannot read from GGUF; open its Hugging Face folder; "
-        "file: ",
-        file.path().string());
-  check(file.integer("split.count").value_or(0) <= 1,
-        "[gguf] this is one part of a model split over several files; merge them with llama-gguf-split first; file: ",
-        file.path().string());
+  if (architecture != "llama") {
+    refuse(file, ErrorCode::Config, "this architecture is not supported", text("\"", architecture, "\""), "\"llama\"");
+  }
+  if (file.integer("llama.expert_count").value_or(0) != 0) {
+    refuse(file, ErrorCode::Config, "a mixture of experts cannot be read from GGUF", "llama.expert_count",
+           "a dense model");
+  }
+  if (const auto parts = file.integer("split.count").value_or(0); parts > 1) {
+    refuse(file, ErrorCode::Shard, "this is one part of a split model", text(parts, " parts"), "a whole model");
+  }
   const std::int64_t hidden = required(file, "llama.embedding_length");
   const std::int64_t heads = required(file, "llama.attention.head_count");
   const auto eps = file.number("llama.attention.layer_norm_rms_epsilon");
-  check(eps.has_value(),
-        "[gguf] the key \"llama.attention.layer_norm_rms_epsilon\" is missing; file: ", file.path().string());
+  if (!eps) {
+    refuse(file, ErrorCode::Config, "the key \"llama.attention.layer_norm_rms_epsilon\" is missing", "no such key",
+           "a number");
+  }
   const Rotation rotation{.theta = as_written(file.number("llama.rope.freq_base").value_or(10000.0)),
                           .head_dim = head_dim(file, hidden, heads)};
   nlohmann::json config = {{"architectures", {"LlamaForCausalLM"}},

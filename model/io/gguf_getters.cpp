@@ -10,14 +10,23 @@ namespace {
 [[noreturn]] void wrong_type(const GgufFile& file, std::string_view key, const GgufValue& value,
                              std::string_view expected) {
   const bool array = value.type == GgufValueType::Array;
-  throw Error(text("[gguf] \"", key, "\" is ", array ? "an array of " : "of type ",
-                   gguf_type_name(array ? value.element_type : value.type), ", expected ", expected,
-                   "; file: ", file.path().string()));
+  throw Error({.code = ErrorCode::Schema,
+               .what = text("\"", key, "\" is of another type"),
+               .where = file.path().string(),
+               .got = text(array ? "an array of " : "", gguf_type_name(array ? value.element_type : value.type)),
+               .expected = std::string(expected),
+               .hint = "convert the model again with a current converter"});
 }
 
 std::int64_t narrowed(const GgufFile& file, std::string_view key, std::uint64_t value) {
-  check(value <= std::numeric_limits<std::int64_t>::max(), "[gguf] \"", key, "\" is ", value,
-        ", which is too large; file: ", file.path().string());
+  if (value > std::numeric_limits<std::int64_t>::max()) {
+    throw Error({.code = ErrorCode::Overflow,
+                 .what = text("\"", key, "\" is too large"),
+                 .where = file.path().string(),
+                 .got = text(value),
+                 .expected = "less than 2^63",
+                 .hint = "convert the model again with a current converter"});
+  }
   return static_cast<std::int64_t>(value);
 }
 

@@ -30,13 +30,16 @@ std::uint64_t min_bytes(GgufValueType type) {
 
 GgufValueType take_type(GgufCursor& cursor, std::string_view key) {
   const auto number = cursor.take<std::uint32_t>("a value's type");
-  if (number >= kNames.size()) cursor.fail("\"", key, "\" has the unknown type ", number);
+  if (number >= kNames.size()) {
+    cursor.fail(ErrorCode::Schema, "a value's type is unknown", text("type number ", number),
+                text("0 to ", kNames.size() - 1), text("\"", key, "\""));
+  }
   return static_cast<GgufValueType>(number);
 }
 
 std::int64_t take_bool(GgufCursor& cursor) {
   const auto byte = cursor.take<std::uint8_t>("a bool");
-  if (byte > 1) cursor.fail("a bool is ", int{byte}, ", expected 0 or 1");
+  if (byte > 1) cursor.fail(ErrorCode::Schema, "a bool is not one", text(int{byte}), "0 or 1");
   return byte;
 }
 
@@ -86,8 +89,10 @@ GgufValue take_gguf_value(GgufCursor& cursor, std::string_view key) {
     return result;
   }
   result.element_type = take_type(cursor, key);
-  if (result.element_type == GgufValueType::Array)
-    cursor.fail("\"", key, "\" is an array of arrays, which is not supported");
+  if (result.element_type == GgufValueType::Array) {
+    cursor.fail(ErrorCode::Schema, "arrays of arrays are not read", "an array of arrays", "an array of plain values",
+                text("\"", key, "\""));
+  }
   const std::uint64_t count = cursor.take_count("array elements", min_bytes(result.element_type));
   with_taker(result.element_type, cursor, [&](const auto& take) {
     std::vector<std::decay_t<decltype(take())>> elements;

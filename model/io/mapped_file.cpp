@@ -23,19 +23,48 @@ struct Descriptor {
   }
 };
 
+/// Throws what errno says.
+[[noreturn]] void refuse(const std::filesystem::path& path, const char* what) {
+  const int reason = errno;
+  throw Error({.code = ErrorCode::Io,
+               .what = what,
+               .where = path.string(),
+               .got = std::strerror(reason),
+               .expected = "a file that can be read",
+               .hint = reason == EACCES   ? "check its permissions"
+                       : reason == EMFILE ? "close other files or raise the limit (ulimit -n)"
+                                          : "check the path and the disk"});
+}
+
+const char* kind_name(mode_t mode) {
+  return S_ISDIR(mode)    ? "a folder"
+         : S_ISFIFO(mode) ? "a pipe"
+         : S_ISSOCK(mode) ? "a socket"
+         : S_ISCHR(mode)  ? "a character device"
+         : S_ISBLK(mode)  ? "a block device"
+                          : "something else";
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   // Not blocking: opening a pipe must fail below, not wait for a writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  check(file.value >= 0, "[open] cannot read the file: ", std::strerror(errno), "; file: ", path.string());
+  if (file.value < 0) refuse(path, "cannot open the file");
   struct stat facts {};
-  check(::fstat(file.value, &facts) == 0, "[open] ", std::strerror(errno), "; file: ", path.string());
-  check(S_ISREG(facts.st_mode), "[open] not a regular file; file: ", path.string());
+  if (::fstat(file.value, &facts) != 0) refuse(path, "cannot look at the file");
+  if (!S_ISREG(facts.st_mode)) {
+    throw Error({.code = ErrorCode::NotRegular,
+                 .what = "this is not a file",
+                 .where = path.string(),
+                 .got = kind_name(facts.st_mode),
+                 .expected = "a regular file",
+                 .hint = "choose a file, or the model's folder"});
+  }
   if (facts.st_size == 0) return;
   const auto size = static_cast<std::size_t>(facts.st_size);
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.value, 0);
-  check(address != MAP_FAILED, "[open] cannot map the file: ", std::strerror(errno), "; file: ", path.string());
+  if (address == MAP_FAILED) refuse(path, "cannot map the file");
   ::madvise(address, size, MADV_SEQUENTIAL);  // only a hint: without it reads are slower, not wrong
   bytes_ = {static_cast<const std::byte*>(address), size};
 }

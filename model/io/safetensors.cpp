@@ -15,22 +15,64 @@ namespace {
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
+constexpr const char* kAgain = "download or copy the file again";
+
 /// The header's JSON; the tensors' bytes start right after it.
 std::string_view header_json(std::span<const std::byte> file, const std::string& path) {
-  const std::string foreign = describe_foreign_file(file);
-  const auto fail = [&](const auto&... parts) {
-    const bool explained = !foreign.empty() && !foreign.ends_with("safetensors file");
-    throw Error(text("[safetensors] ", explained ? foreign : text(parts...), "; file: ", path));
+  const auto fail = [&](ErrorCode code, std::string what, std::string got, std::string expected) {
+    auto foreign = describe_foreign_file(file);
+    if (foreign && !foreign->got.ends_with("safetensors file")) {
+      foreign->where = path;
+      throw Error(*std::move(foreign));
+    }
+    throw Error({.code = code,
+                 .what = std::move(what),
+                 .where = path,
+                 .got = std::move(got),
+                 .expected = std::move(expected),
+                 .hint = kAgain});
   };
-  if (file.size() < kLengthBytes) fail("the file has ", file.size(), " bytes; it is empty or cut off");
+  if (file.size() < kLengthBytes) {
+    fail(ErrorCode::Truncated, "the file is empty or cut off", text(file.size(), " bytes"),
+         "a header of 8 bytes or more");
+  }
   std::uint64_t length = 0;
   std::memcpy(&length, file.data(), kLengthBytes);
-  if (length > kMaxHeaderBytes) fail("the header would have ", length, " bytes, expected at most ", kMaxHeaderBytes);
+  if (length > kMaxHeaderBytes) {
+    fail(ErrorCode::Limit, "the header would be larger than any real one; is this a safetensors file?",
+         text("a length of ", length, " bytes"), text("at most ", kMaxHeaderBytes, " bytes"));
+  }
+  if (length == 0) fail(ErrorCode::Header, "the header is empty", "a length of 0", "JSON, at least {}");
   if (length > file.size() - kLengthBytes) {
-    fail("the header should have ", length, " bytes, but the file ends after ", file.size() - kLengthBytes,
-         "; it is cut off: download or copy it again");
+    fail(ErrorCode::Truncated, "the file is cut off in its header", text(file.size() - kLengthBytes, " bytes"),
+         text(length, " bytes of header"));
   }
   return {reinterpret_cast<const char*>(file.data()) + kLengthBytes, length};
+}
+
+/// Checks that the item's range starts at `expected_begin` and has the bytes that its shape takes.
+void check_range(const SafetensorsItem& item, std::uint64_t expected_begin, const std::string& path) {
+  const auto fail = [&](ErrorCode code, const char* what, std::string got, std::string expected) {
+    throw Error({.code = code,
+                 .what = what,
+                 .where = text("tensor \"", item.name, "\" of ", path),
+                 .got = std::move(got),
+                 .expected = std::move(expected),
+                 .hint = kAgain});
+  };
+  if (item.begin != expected_begin || item.end < item.begin) {
+    fail(ErrorCode::Offsets, "the tensors overlap or leave a hole",
+         text("data_offsets [", item.begin, ", ", item.end, "]"), text("a range that starts at ", expected_begin));
+  }
+  const auto bytes = stored_bytes(item.dtype, item.shape);
+  if (!bytes) {
+    fail(ErrorCode::Overflow, "the shape is too large for any memory", shape_text(item.shape), "fewer than 2^63 bytes");
+  }
+  if (item.end - item.begin != static_cast<std::uint64_t>(*bytes)) {
+    fail(ErrorCode::Size, "the tensor's bytes do not fit its shape",
+         text("data_offsets that span ", item.end - item.begin, " bytes"),
+         text(*bytes, " bytes for ", dtype_name(item.dtype), " ", shape_text(item.shape)));
+  }
 }
 
 /// Checks that the items' ranges fit their shapes and follow one another from 0 to the end of the data.
@@ -40,20 +82,17 @@ void check_ranges(std::vector<SafetensorsItem>& items, std::uint64_t data_bytes,
   });
   std::uint64_t expected_begin = 0;
   for (const SafetensorsItem& item : items) {
-    const auto where = [&] { return text("[safetensors] tensor \"", item.name, "\": "); };
-    check(item.begin == expected_begin && item.end >= item.begin, where(), "data_offsets are [", item.begin, ", ",
-          item.end, "], expected to start at ", expected_begin, ": the tensors overlap or leave a hole; file: ", path);
-    const auto bytes = stored_bytes(item.dtype, item.shape);
-    check(bytes.has_value(), where(), "the shape ", shape_text(item.shape), " is too large; file: ", path);
-    check(item.end - item.begin == static_cast<std::uint64_t>(*bytes), where(), "data_offsets span ",
-          item.end - item.begin, " bytes, but ", dtype_name(item.dtype), " ", shape_text(item.shape), " takes ", *bytes,
-          "; file: ", path);
+    check_range(item, expected_begin, path);
     expected_begin = item.end;
   }
-  check(expected_begin <= data_bytes, "[safetensors] the tensors take ", expected_begin,
-        " bytes, but the file has only ", data_bytes, "; it is cut off: download or copy it again; file: ", path);
-  check(expected_begin == data_bytes, "[safetensors] ", data_bytes - expected_begin,
-        " bytes after the last tensor belong to no tensor; file: ", path);
+  if (expected_begin == data_bytes) return;
+  const bool cut = expected_begin > data_bytes;
+  throw Error({.code = cut ? ErrorCode::Truncated : ErrorCode::Trailing,
+               .what = cut ? "the file is cut off" : "bytes at the end belong to no tensor",
+               .where = path,
+               .got = text(data_bytes, " bytes after the header"),
+               .expected = text(expected_begin, " bytes, as its tensors take"),
+               .hint = kAgain});
 }
 
 }  // namespace

@@ -49,8 +49,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     }
     if (place_ != Place::DType) return scalar("a string");
     const auto dtype = dtype_from_name(value);
-    if (!dtype)
-      fail("dtype \"", value, "\" is not one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64 to I8, U64 to U8, BOOL");
+    if (!dtype) {
+      fail(ErrorCode::Dtype, "the dtype cannot be read", text("\"", shown(value), "\""),
+           "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64 to I8, U64 to U8 or BOOL");
+    }
     item_.dtype = *dtype;
     place_ = Place::Tensor;
     return true;
@@ -61,7 +63,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::Tensor) return field_key(value);
     if (place_ == Place::Metadata) {
       key_ = std::move(value);
-      if (header_.metadata.contains(key_)) fail("__metadata__ has the key \"", key_, "\" twice");
+      if (header_.metadata.contains(key_)) fail_twice(text("the key \"", shown(key_), "\" of __metadata__"));
     }
     return true;
   }
@@ -107,7 +109,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool end_array() override {
     --depth_;
-    if (place_ == Place::Offsets && num_offsets_ != 2) fail("data_offsets has ", num_offsets_, " numbers, expected 2");
+    if (place_ == Place::Offsets && num_offsets_ != 2) {
+      fail_kind("data_offsets is not a range", text(num_offsets_, " numbers"), "2 numbers");
+    }
     if (place_ == Place::Shape || place_ == Place::Offsets) place_ = Place::Tensor;
     leave_unknown();
     return true;
@@ -115,8 +119,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
                    const nlohmann::detail::exception& error) override {
-    fail("the header is not JSON: ", error.what());
-    return false;
+    fail(ErrorCode::Json, "the header is not JSON", error.what(), "a JSON object");
   }
 
  private:
@@ -136,14 +139,36 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     Unknown,
   };
 
-  template <typename... Parts>
-  void fail(const Parts&... parts) const {
-    throw Error(text("[safetensors] ", item_.name.empty() ? "" : text("tensor \"", item_.name, "\": "), parts...,
-                     "; file: ", path_));
+  /// Refuses what is at hand: a tensor's field, or the header if no tensor is begun.
+  [[noreturn]] void fail(ErrorCode code, std::string what, std::string got, std::string expected) const {
+    const std::string tensor = item_.name.empty() ? "" : text("tensor \"", shown(item_.name), "\" of ");
+    throw Error({.code = code,
+                 .what = std::move(what),
+                 .where = text("the header, ", tensor, path_),
+                 .got = std::move(got),
+                 .expected = std::move(expected),
+                 .hint = "download the file again, or write it again with a current safetensors library"});
+  }
+
+  /// Refuses a value that is not of the kind that stands here.
+  [[noreturn]] void fail_kind(std::string what, std::string_view got, std::string expected) const {
+    fail(ErrorCode::Schema, std::move(what), std::string(got), std::move(expected));
+  }
+
+  [[noreturn]] void fail_twice(std::string what) const {
+    fail(ErrorCode::DuplicateKey, what + " is there twice", "a second one", "every key once");
+  }
+
+  /// Names come from the file: long ones would bury the message.
+  static std::string shown(const std::string& name) {
+    constexpr std::size_t kLongest = 100;
+    return name.size() <= kLongest ? name : name.substr(0, valid_utf8_prefix(name.substr(0, kLongest))) + "...";
   }
 
   void check_depth() {
-    if (++depth_ > kMaxDepth) fail("the header is nested more than ", kMaxDepth, " levels deep");
+    if (++depth_ > kMaxDepth) {
+      fail(ErrorCode::Limit, "the header is nested too deeply", text("over ", kMaxDepth, " levels"), "3 levels");
+    }
   }
 
   void leave_unknown() {
@@ -157,56 +182,56 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
         leave_unknown();
         return true;
       case Place::Start:
-        fail("the header is ", got, ", expected an object");
-        break;
+        fail_kind("the header is of another kind", got, "an object");
       case Place::MetadataStart:
-        fail("__metadata__ is ", got, ", expected an object");
-        break;
+        fail_kind("__metadata__ is of another kind", got, "an object");
       case Place::Metadata:
-        fail("__metadata__ \"", key_, "\" is ", got, ", expected a string");
-        break;
+        fail_kind(text("__metadata__ \"", shown(key_), "\" is of another kind"), got, "a string");
       case Place::TensorStart:
-        fail("got ", got, ", expected an object with dtype, shape and data_offsets");
-        break;
+        fail_kind("the tensor's description is of another kind", got, "an object with dtype, shape and data_offsets");
       case Place::DType:
-        fail("dtype is ", got, ", expected a string");
-        break;
+        fail_kind("dtype is of another kind", got, "a string");
       case Place::ShapeStart:
-        fail("shape is ", got, ", expected an array");
-        break;
+        fail_kind("shape is of another kind", got, "an array");
       case Place::Shape:
-        fail("shape holds ", got, ", expected whole numbers from 0");
-        break;
+        fail_kind("shape holds something else", got, "whole numbers from 0");
       case Place::OffsetsStart:
-        fail("data_offsets is ", got, ", expected an array");
-        break;
+        fail_kind("data_offsets is of another kind", got, "an array");
       case Place::Offsets:
-        fail("data_offsets holds ", got, ", expected whole numbers from 0");
-        break;
+        fail_kind("data_offsets holds something else", got, "whole numbers from 0");
       default:
-        fail("unexpected ", got);
+        fail_kind("a value stands where none belongs", got, "the next field");
     }
-    return false;
   }
 
   bool top_key(std::string& name) {
     if (name == "__metadata__") {
-      if (has_metadata_) fail("__metadata__ is there twice");
+      if (has_metadata_) fail_twice("__metadata__");
       has_metadata_ = true;
       place_ = Place::MetadataStart;
       return true;
     }
-    if (name.empty()) fail("a tensor has an empty name");
-    if (name.size() > kMaxNameBytes)
-      fail("a tensor's name has ", name.size(), " bytes, expected at most ", kMaxNameBytes);
-    if (name.find('\0') != std::string::npos) fail("the tensor name \"", name.c_str(), "...\" holds a NUL");
-    if (!names_.insert(name).second) fail("the tensor \"", name, "\" is there twice");
-    if (names_.size() > kMaxTensors) fail("more than ", kMaxTensors, " tensors");
+    check_name(name);
+    if (!names_.insert(name).second) fail_twice(text("the tensor \"", shown(name), "\""));
+    if (names_.size() > kMaxTensors) {
+      fail(ErrorCode::Limit, "there are too many tensors", text("over ", kMaxTensors), text("at most ", kMaxTensors));
+    }
     item_.name = std::move(name);
     num_offsets_ = 0;
     has_dtype_ = has_shape_ = has_offsets_ = false;
     place_ = Place::TensorStart;
     return true;
+  }
+
+  void check_name(const std::string& name) const {
+    if (name.empty()) fail(ErrorCode::Name, "a tensor has no name", "\"\"", "a name");
+    if (name.size() > kMaxNameBytes) {
+      fail(ErrorCode::Name, "a tensor's name is too long", text(name.size(), " bytes"),
+           text("at most ", kMaxNameBytes, " bytes"));
+    }
+    if (name.find('\0') != std::string::npos) {
+      fail(ErrorCode::Name, "a tensor's name holds a NUL", text("\"", name.c_str(), "...\""), "a name without NUL");
+    }
   }
 
   bool field_key(const std::string& field) {
@@ -215,7 +240,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
                  : field == "shape"        ? has_shape_
                  : field == "data_offsets" ? has_offsets_
                                            : unknown;
-    if (seen) fail("the field ", field, " is there twice");
+    if (seen && &seen != &unknown) fail_twice(text("the field ", field));
     seen = true;
     place_ = field == "dtype"          ? Place::DType
              : field == "shape"        ? Place::ShapeStart
@@ -226,8 +251,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool add_dim(std::uint64_t value) {
-    if (value > std::numeric_limits<std::int64_t>::max()) fail("shape holds ", value, ", which is too large");
-    if (item_.shape.size() == kMaxRank) fail("more than ", kMaxRank, " dimensions");
+    if (value > std::numeric_limits<std::int64_t>::max()) {
+      fail(ErrorCode::Overflow, "a dimension is too large", text(value), "less than 2^63");
+    }
+    if (item_.shape.size() == kMaxRank) {
+      fail(ErrorCode::Limit, "the shape has too many dimensions", text("over ", kMaxRank), text("at most ", kMaxRank));
+    }
     item_.shape.push_back(static_cast<std::int64_t>(value));
     return true;
   }
@@ -240,9 +269,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   void finish_item() {
-    if (!has_dtype_) fail("the field dtype is missing");
-    if (!has_shape_) fail("the field shape is missing");
-    if (!has_offsets_) fail("the field data_offsets is missing");
+    const char* missing = !has_dtype_ ? "dtype" : !has_shape_ ? "shape" : !has_offsets_ ? "data_offsets" : nullptr;
+    if (missing != nullptr) {
+      fail_kind(text("the field ", missing, " is missing"), "the other fields", "dtype, shape and data_offsets");
+    }
     header_.items.push_back(std::exchange(item_, {}));
   }
 
@@ -265,11 +295,22 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::string_view path) {
+  const auto refuse = [&](ErrorCode code, const char* what, std::string got) {
+    throw Error({.code = code,
+                 .what = what,
+                 .where = text("the header, ", path),
+                 .got = std::move(got),
+                 .expected = "UTF-8 JSON",
+                 .hint = "download the file again, or write it again with a current safetensors library"});
+  };
   const std::size_t valid = valid_utf8_prefix(json);
-  check(valid == json.size(), "[safetensors] the header is not UTF-8 at byte ", valid, "; file: ", path);
-  check(!json.starts_with("\xEF\xBB\xBF"), "[safetensors] the header starts with a byte order mark; file: ", path);
+  if (valid != json.size())
+    refuse(ErrorCode::Utf8, "the header is not UTF-8", text("a wrong sequence at byte ", valid));
+  if (json.starts_with("\xEF\xBB\xBF")) {
+    refuse(ErrorCode::Json, "the header starts with a byte order mark", "EF BB BF");
+  }
   const std::size_t nul = json.find('\0');  // the parser would take it as the end
-  check(nul == std::string_view::npos, "[safetensors] the header has a NUL at byte ", nul, "; file: ", path);
+  if (nul != std::string_view::npos) refuse(ErrorCode::Json, "the header holds a NUL", text("NUL at byte ", nul));
   SafetensorsHeader header;
   HeaderReader reader(header, path);
   nlohmann::json::sax_parse(json, &reader);

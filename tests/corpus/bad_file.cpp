@@ -1,6 +1,8 @@
 #include "tests/corpus/bad_file.h"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 namespace lathe {
@@ -10,6 +12,14 @@ BadFile one_file(std::string name, std::string file, std::string content, std::o
     std::ofstream(folder / file, std::ios::binary) << content;
   };
   return {.name = std::move(name), .write = write, .opened = file, .expected = expected};
+}
+
+std::vector<BadFile> model_corpus() {
+  std::vector<BadFile> corpus;
+  for (auto part : {safetensors_corpus, gguf_corpus, config_corpus}) {
+    std::ranges::move(part(), std::back_inserter(corpus));
+  }
+  return corpus;
 }
 
 }  // namespace lathe

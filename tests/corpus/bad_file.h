@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,18 +24,16 @@ struct BadFile {
   std::optional<ErrorCode> expected;
 };
 
+inline void PrintTo(const BadFile& file, std::ostream* out) { *out << file.name; }
+
 /// A BadFile that is one file with this content.
 BadFile one_file(std::string name, std::string file, std::string content, std::optional<ErrorCode> expected);
 
 std::vector<BadFile> safetensors_corpus();
 std::vector<BadFile> gguf_corpus();
-std::vector<BadFile> pytorch_corpus();
 std::vector<BadFile> config_corpus();  ///< config.json, index, folder
-std::vector<BadFile> tokenizer_corpus();
-std::vector<BadFile> sentencepiece_corpus();
-std::vector<BadFile> dataset_corpus();
 
-/// All of the above that exist as models: everything but the datasets.
+/// All that are models: everything but the datasets.
 std::vector<BadFile> model_corpus();
 
 }  // namespace lathe

@@ -216,7 +216,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"rope_pair_count", [] { return change_layer("attention", "rope_pairs", {0}); }, {"rope_pairs", "3"}},
         Bad{"too_many_chosen",
             [] { return change_layer("feed_forward", "num_experts_per_tok", 9); },
-            {"layers[4]", "num_experts_per_tok 9", "8"}},
+            {"layers[4]", "got 9", "8"}},
         Bad{"experts",
             [] { return change_layer("feed_forward", "num_experts", 65'537); },
             {"layers[4]", "num_experts", "65537", "at most 65536"}},

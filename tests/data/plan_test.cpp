@@ -114,7 +114,7 @@ TEST(PlanJson, RefusesUnknownMethodsAndNamesTheKnown) {
 TEST(PlanJson, RefusesWhatIsNotAPlan) {
   const auto refused = [](const char* bad) { return message_of(json::parse(bad)); };
 
-  EXPECT_THAT(refused("[]"), HasSubstr("expected a JSON object"));
+  EXPECT_THAT(refused("[]"), HasSubstr("expected an object"));
   EXPECT_THAT(refused("{}"), HasSubstr("\"layers\" is missing"));
   EXPECT_THAT(refused(R"({"layers": [{"layers": []}]})"), HasSubstr("empty list"));
   EXPECT_THAT(refused(R"({"layers": [{"layers": [3]}]})"), HasSubstr("neither"));

@@ -211,11 +211,11 @@ TEST(TokenizerJson, ThatIsNotJsonGetsASentence) {
 
   EXPECT_EQ(failure_of({.tokenizer_json = good}), "it opened");
   EXPECT_THAT(failure_of({.tokenizer_json = ""}), HasSubstr("json"));
-  EXPECT_THAT(failure_of({.tokenizer_json = "[1]"}), HasSubstr("expected a JSON object"));
+  EXPECT_THAT(failure_of({.tokenizer_json = "[1]"}), HasSubstr("expected an object"));
   EXPECT_THAT(failure_of({.tokenizer_json = good.substr(0, 3000)}), HasSubstr("parse error"));
   EXPECT_THAT(failure_of({.tokenizer_json = "\xEF\xBB\xBF" + good}), HasSubstr("byte order mark"));
   EXPECT_THAT(failure_of({.tokenizer_json = twice}), HasSubstr("is there twice"));
-  EXPECT_THAT(failure_of({.tokenizer_json = std::string(100'000, '[')}), HasSubstr("levels deep"));
+  EXPECT_THAT(failure_of({.tokenizer_json = std::string(100'000, '[')}), HasSubstr("nested too deeply"));
 }
 
 TEST(TokenizerJson, WithAConfigThatDoesNotFitGetsASentence) {
@@ -230,7 +230,7 @@ TEST(TokenizerJson, WithAConfigThatDoesNotFitGetsASentence) {
   EXPECT_THAT(failure(R"({"eos_token": 3})"), HasSubstr("expected a string"));
   EXPECT_THAT(failure(R"({"eos_token": {"content": 3}})"), HasSubstr("expected a string"));
   EXPECT_THAT(failure(R"({"chat_template": 3})"), HasSubstr("expected a string"));
-  EXPECT_THAT(failure(R"({"chat_template": [3]})"), HasSubstr("expected a JSON object"));
+  EXPECT_THAT(failure(R"({"chat_template": [3]})"), HasSubstr("expected an object"));
   EXPECT_THAT(failure("{", ""), HasSubstr("tokenizer_config.json"));
   EXPECT_THAT(failure("", R"({"eos_token_id": 99999})"), HasSubstr("eos_token_id 99999"));
   EXPECT_THAT(failure("", R"({"eos_token_id": [1, "2"]})"), HasSubstr("list of integers"));
