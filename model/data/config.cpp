@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "model/data/config_families.h"
 #include "model/data/error.h"
 #include "model/data/json_object.h"
 #include "model/data/layer_config_json.h"
@@ -12,23 +13,42 @@
 namespace lathe {
 namespace {
 
-// Every product of two sizes stays far inside 64 bits.
-constexpr std::int64_t kLargestSize = std::int64_t{1} << 28;
 constexpr std::int64_t kMostLayers = 4096;
 constexpr double kMostParams = 1e15;
 
-std::int64_t size(JsonObject& json, const std::string& key, std::optional<std::int64_t> otherwise = {}) {
-  const std::int64_t value = otherwise ? json.integer(key, *otherwise) : json.integer(key);
-  json.expect(value >= 1 && value <= kLargestSize, text("the size \"", key, "\" cannot be"), value,
-              text("1 to ", kLargestSize));
-  return value;
+// 0.1 m ln(factor) + 1, by which YaRN sharpens attention.
+double yarn_mscale(double factor, double m) { return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1.0; }
+
+/// Source: Hugging Face modeling_rope_utils, _compute_yarn_parameters, and modeling_deepseek_v3, yarn_apply_mscale.
+RopeScaling yarn(JsonObject& json, const ModelConfig& config, bool is_mla) {
+  RopeScaling scaling{.kind = RopeScalingKind::Yarn};
+  scaling.original_max_position_embeddings =
+      size_from_json(json, "original_max_position_embeddings", config.max_position_embeddings);
+  scaling.factor = json.number("factor", static_cast<double>(config.max_position_embeddings) /
+                                             static_cast<double>(scaling.original_max_position_embeddings));
+  scaling.beta_fast = json.number("beta_fast", 32.0);
+  scaling.beta_slow = json.number("beta_slow", 1.0);
+  scaling.truncate = json.boolean("truncate", true);
+  json.expect(scaling.factor > 0, "\"factor\" cannot be", scaling.factor, "above 0");
+  json.expect(scaling.beta_slow > 0 && scaling.beta_fast > scaling.beta_slow, "beta_slow and beta_fast cannot be",
+              text(scaling.beta_slow, " and ", scaling.beta_fast), "0 < slow < fast");
+  const double mscale = json.number("mscale", 0.0);
+  const double mscale_all = json.number("mscale_all_dim", 0.0);
+  const double plain = mscale != 0 && mscale_all != 0
+                           ? yarn_mscale(scaling.factor, mscale) / yarn_mscale(scaling.factor, mscale_all)
+                           : yarn_mscale(scaling.factor, 1.0);
+  scaling.attention_factor = json.number("attention_factor", plain);
+  const double score = is_mla && mscale_all != 0 ? yarn_mscale(scaling.factor, mscale_all) : 1.0;
+  scaling.score_factor = json.number("score_factor", score * score);
+  return scaling;
 }
 
-RopeScaling rope_scaling(JsonObject json, std::int64_t max_position_embeddings) {
+RopeScaling rope_scaling(JsonObject json, const ModelConfig& config, bool is_mla) {
   const std::string type = json.string("rope_type", json.string("type", "default"));
   const double partial = json.number("partial_rotary_factor", 1.0);
   json.expect(partial == 1.0, "\"partial_rotary_factor\" is not supported", partial, "1: Lathe rotates whole heads");
   if (type == "default") return {};
+  if (type == "yarn") return yarn(json, config, is_mla);
   RopeScaling scaling{.factor = json.number("factor")};
   json.expect(scaling.factor > 0, "\"factor\" cannot be", scaling.factor, "above 0");
   if (type == "linear") {
@@ -36,11 +56,12 @@ RopeScaling rope_scaling(JsonObject json, std::int64_t max_position_embeddings) 
     return scaling;
   }
   json.expect(type == "llama3", "this scaling of RoPE is not supported", text("\"", type, "\""),
-              "default, linear or llama3");
+              "default, linear, llama3 or yarn");
   scaling.kind = RopeScalingKind::Llama3;
   scaling.low_freq_factor = json.number("low_freq_factor");
   scaling.high_freq_factor = json.number("high_freq_factor");
-  scaling.original_max_position_embeddings = size(json, "original_max_position_embeddings", max_position_embeddings);
+  scaling.original_max_position_embeddings =
+      size_from_json(json, "original_max_position_embeddings", config.max_position_embeddings);
   json.expect(scaling.low_freq_factor > 0 && scaling.high_freq_factor > scaling.low_freq_factor,
               "low_freq_factor and high_freq_factor cannot be",
               text(scaling.low_freq_factor, " and ", scaling.high_freq_factor), "0 < low < high");
@@ -48,40 +69,37 @@ RopeScaling rope_scaling(JsonObject json, std::int64_t max_position_embeddings) 
 }
 
 // transformers 4 writes rope_theta and rope_scaling, transformers 5 one rope_parameters; both stay readable.
-void read_rope(JsonObject& json, ModelConfig& config) {
-  config.rope_theta = json.number("rope_theta", 10000.0);
+void read_rope(JsonObject& json, const ConfigFamily& family, ModelConfig& config) {
+  const bool is_mla = json.has("qk_rope_head_dim");
+  config.rope_theta = json.number("rope_theta", family.default_rope_theta);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     if (!json.has(key)) continue;
     JsonObject rope = json.object(key);
     config.rope_theta = rope.number("rope_theta", config.rope_theta);
-    config.rope_scaling = rope_scaling(rope, config.max_position_embeddings);
+    config.rope_scaling = rope_scaling(rope, config, is_mla);
   }
   json.expect(config.rope_theta > 0, "\"rope_theta\" cannot be", config.rope_theta, "above 0");
 }
 
 void read_heads(JsonObject& json, ModelConfig& config) {
-  config.num_attention_heads = size(json, "num_attention_heads");
-  config.num_key_value_heads = size(json, "num_key_value_heads", config.num_attention_heads);
+  config.num_attention_heads = size_from_json(json, "num_attention_heads");
+  config.num_key_value_heads = size_from_json(json, "num_key_value_heads", config.num_attention_heads);
   json.expect(config.num_attention_heads % config.num_key_value_heads == 0,
               "num_attention_heads is not a multiple of num_key_value_heads",
               text(config.num_attention_heads, " and ", config.num_key_value_heads), "whole groups of heads");
-  json.expect(json.has("head_dim") || config.hidden_size % config.num_attention_heads == 0,
-              "hidden_size is not a multiple of num_attention_heads",
-              text(config.hidden_size, " and ", config.num_attention_heads), "a multiple, or a head_dim");
-  config.head_dim = size(json, "head_dim", std::max<std::int64_t>(config.hidden_size / config.num_attention_heads, 1));
+  json.expect(
+      json.has("head_dim") || json.has("qk_rope_head_dim") || config.hidden_size % config.num_attention_heads == 0,
+      "hidden_size is not a multiple of num_attention_heads",
+      text(config.hidden_size, " and ", config.num_attention_heads), "a multiple, or a head_dim");
+  config.head_dim =
+      size_from_json(json, "head_dim", std::max<std::int64_t>(config.hidden_size / config.num_attention_heads, 1));
   json.expect(config.head_dim % 2 == 0, "head_dim is odd", config.head_dim, "an even number (rotary pairs)");
 }
 
-void read_layers(JsonObject& json, ModelConfig& config, bool is_lathe) {
-  const std::int64_t count = size(json, "num_hidden_layers");
+void read_layers(JsonObject& json, const ConfigFamily& family, ModelConfig& config) {
+  const std::int64_t count = size_from_json(json, "num_hidden_layers");
   json.expect(count <= kMostLayers, "num_hidden_layers is too large", count, text("at most ", kMostLayers));
-  if (!is_lathe) {
-    config.layers.assign(static_cast<std::size_t>(count), LayerConfig{});
-    return;
-  }
-  for (JsonObject& layer : json.objects("layers")) config.layers.push_back(layer_config_from_json(layer, config));
-  json.expect(config.num_layers() == count, "\"layers\" does not list every layer", config.num_layers(),
-              text(count, ", as num_hidden_layers says"));
+  family.read(json, count, config);
   const std::int64_t experts = num_experts(config);
   json.expect(experts <= kMostExpertsOfModel, "num_experts of all layers together is too large", experts,
               text("at most ", kMostExpertsOfModel));
@@ -94,8 +112,6 @@ void refuse_unsupported(JsonObject& json) {
               text("\"", activation, "\""), "silu");
   json.expect(!json.has("quantization_config"), "quantised weights are not read from this format",
               "quantization_config", "the unquantised model, or a GGUF file");
-  json.expect(!json.has("sliding_window"), "attention with a sliding window is not supported", "sliding_window",
-              "full attention");
   const double partial = json.number("partial_rotary_factor", 1.0);
   json.expect(partial == 1.0, "\"partial_rotary_factor\" is not supported", partial, "1: Lathe rotates whole heads");
 }
@@ -123,6 +139,16 @@ void refuse_impossible_size(const JsonObject& json, const ModelConfig& config) {
 
 nlohmann::json rope_to_json(const RopeScaling& scaling) {
   if (scaling.kind == RopeScalingKind::None) return nullptr;
+  if (scaling.kind == RopeScalingKind::Yarn) {
+    return {{"rope_type", "yarn"},
+            {"factor", scaling.factor},
+            {"original_max_position_embeddings", scaling.original_max_position_embeddings},
+            {"beta_fast", scaling.beta_fast},
+            {"beta_slow", scaling.beta_slow},
+            {"truncate", scaling.truncate},
+            {"attention_factor", scaling.attention_factor},
+            {"score_factor", scaling.score_factor}};
+  }
   if (scaling.kind == RopeScalingKind::Linear) return {{"rope_type", "linear"}, {"factor", scaling.factor}};
   return {{"rope_type", "llama3"},
           {"factor", scaling.factor},
@@ -146,31 +172,33 @@ std::int64_t num_experts(const ModelConfig& config) {
 
 ModelConfig config_from_json(const nlohmann::json& root) {
   JsonObject json(root, "config.json");
-  const std::string type = json.string("model_type");
-  json.expect(type == "llama" || type == "lathe", "this model_type is not supported", text("\"", type, "\""),
-              "\"llama\" or Lathe's own \"lathe\"");
+  const ConfigFamily& family = config_family(json);
   refuse_unsupported(json);
   ModelConfig config;
-  config.vocab_size = size(json, "vocab_size");
-  config.hidden_size = size(json, "hidden_size");
-  config.intermediate_size = size(json, "intermediate_size");
-  config.max_position_embeddings = size(json, "max_position_embeddings", 2048);
+  config.vocab_size = size_from_json(json, "vocab_size");
+  config.hidden_size = size_from_json(json, "hidden_size");
+  config.intermediate_size = size_from_json(json, "intermediate_size");
+  config.max_position_embeddings = size_from_json(json, "max_position_embeddings", 2048);
   read_heads(json, config);
   config.rms_norm_eps = json.number("rms_norm_eps", 1e-6);
   json.expect(config.rms_norm_eps >= 0, "rms_norm_eps cannot be", config.rms_norm_eps, "0 or more");
-  read_rope(json, config);
+  read_rope(json, family, config);
   config.tie_word_embeddings = json.boolean("tie_word_embeddings", false);
-  config.attention_bias = json.boolean("attention_bias", false);
-  config.mlp_bias = json.boolean("mlp_bias", false);
   if (const auto bos = json.integer_or_list("bos_token_id"); !bos.empty()) config.bos_token_id = bos.front();
   config.eos_token_ids = json.integer_or_list("eos_token_id");
-  read_layers(json, config, type == "lathe");
+  read_layers(json, family, config);
   refuse_impossible_size(json, config);
   return config;
 }
 
+bool stores_interleaved_rope(const nlohmann::json& config_json) {
+  JsonObject json(config_json, "config.json");
+  if (!json.has("qk_rope_head_dim")) return false;
+  return json.string("model_type") == "deepseek_v2" || json.boolean("rope_interleave", true);
+}
+
 nlohmann::json config_to_json(const ModelConfig& config) {
-  bool converted = false;
+  bool converted = config.qk_norm || config.attention_output_bias != config.attention_bias;
   nlohmann::json layers = nlohmann::json::array();
   for (const LayerConfig& layer : config.layers) {
     converted = converted || layer != LayerConfig{};
@@ -195,7 +223,10 @@ nlohmann::json config_to_json(const ModelConfig& config) {
                       {"mlp_bias", config.mlp_bias},
                       {"bos_token_id", config.bos_token_id ? nlohmann::json(*config.bos_token_id) : nullptr},
                       {"eos_token_id", eos_to_json(config.eos_token_ids)}};
-  if (converted) json["layers"] = std::move(layers);
+  if (!converted) return json;
+  json["attention_output_bias"] = config.attention_output_bias;
+  json["qk_norm"] = config.qk_norm;
+  json["layers"] = std::move(layers);
   return json;
 }
 

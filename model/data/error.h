@@ -65,7 +65,8 @@ struct ErrorParts {
   bool operator==(const ErrorParts&) const = default;
 };
 
-/// "the tensors overlap: got offset 3, expected offset 5; download the file again; tensor "a" of /models/a (E_OFFSETS)".
+/// "the tensors overlap: got offset 3, expected offset 5; download the file again; tensor "a" of /models/a
+/// (E_OFFSETS)".
 std::string to_text(const ErrorParts& parts);
 
 /// A failure that the user reads: what is wrong, where, got, expected, what to do next; the path last.

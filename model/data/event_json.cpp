@@ -48,12 +48,8 @@ nlohmann::json evaluated_to_json(const Evaluated& evaluated) {
 }
 
 nlohmann::json error_to_json(const ErrorParts& error) {
-  return {{"code", error_code_name(error.code)},
-          {"what", error.what},
-          {"where", error.where},
-          {"got", error.got},
-          {"expected", error.expected},
-          {"hint", error.hint}};
+  return {{"code", error_code_name(error.code)}, {"what", error.what}, {"where", error.where}, {"got", error.got},
+          {"expected", error.expected},          {"hint", error.hint}};
 }
 
 nlohmann::json sizes_to_json(const Sizes& sizes) {

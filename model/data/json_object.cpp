@@ -149,6 +149,12 @@ std::vector<std::int64_t> JsonObject::integer_or_list(const std::string& key) {
   return {json->get<std::int64_t>()};
 }
 
+const nlohmann::json& JsonObject::array(const std::string& key) {
+  const nlohmann::json& json = require(key);
+  if (!json.is_array()) refuse(key, json, "a list");
+  return json;
+}
+
 JsonObject JsonObject::object(const std::string& key) {
   const nlohmann::json& json = require(key);
   if (!json.is_object()) refuse(key, json, "an object {...}");

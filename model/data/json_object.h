@@ -29,6 +29,7 @@ class JsonObject {
   std::string string(const std::string& key, const std::string& otherwise);
   std::vector<std::int64_t> integers(const std::string& key);
   std::vector<double> numbers(const std::string& key);
+  const nlohmann::json& array(const std::string& key);
   JsonObject object(const std::string& key);
   std::vector<JsonObject> objects(const std::string& key);
 

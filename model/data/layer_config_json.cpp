@@ -33,7 +33,9 @@ void check_rope_pairs(const AttentionConfig& mla, const ModelConfig& model, cons
 AttentionConfig attention_from_json(JsonObject json, const ModelConfig& model) {
   AttentionConfig attention;
   const std::string kind = json.string("kind");
+  attention.sliding_window = size_or_none(json, "sliding_window");
   if (kind == "mla") {
+    json.expect(attention.sliding_window == 0, "MLA has no sliding window", attention.sliding_window, "0 or none");
     attention.kind = AttentionKind::Mla;
     attention.kv_lora_rank = size(json, "kv_lora_rank", 1);
     attention.q_lora_rank = size_or_none(json, "q_lora_rank");
@@ -74,6 +76,9 @@ FeedForwardConfig feed_forward_from_json(JsonObject json) {
     moe.router = router_from_json(json);
     moe.norm_topk_prob = json.boolean("norm_topk_prob", true);
     moe.routed_scaling_factor = json.number("routed_scaling_factor", 1.0);
+    moe.n_group = json.integer("n_group", 1);
+    moe.topk_group = json.integer("topk_group", 1);
+    check_groups(json, moe);
     json.expect(moe.num_experts_per_tok <= moe.num_experts, "num_experts_per_tok is more than there are experts",
                 moe.num_experts_per_tok, text("at most num_experts = ", moe.num_experts));
     json.expect(!moe.shared_expert_gate || moe.shared_expert_intermediate_size > 0,
@@ -87,7 +92,11 @@ FeedForwardConfig feed_forward_from_json(JsonObject json) {
 }
 
 nlohmann::json attention_to_json(const AttentionConfig& mla) {
-  if (mla.kind == AttentionKind::Gqa) return {{"kind", "gqa"}};
+  if (mla.kind == AttentionKind::Gqa) {
+    nlohmann::json gqa{{"kind", "gqa"}};
+    if (mla.sliding_window > 0) gqa["sliding_window"] = mla.sliding_window;
+    return gqa;
+  }
   return {{"kind", "mla"},
           {"kv_lora_rank", mla.kv_lora_rank},
           {"q_lora_rank", mla.q_lora_rank == 0 ? nlohmann::json() : nlohmann::json(mla.q_lora_rank)},
@@ -100,18 +109,32 @@ nlohmann::json attention_to_json(const AttentionConfig& mla) {
 
 nlohmann::json feed_forward_to_json(const FeedForwardConfig& moe) {
   if (moe.kind == FeedForwardKind::Dense) return {{"kind", "dense"}};
-  return {{"kind", "moe"},
-          {"num_experts", moe.num_experts},
-          {"num_experts_per_tok", moe.num_experts_per_tok},
-          {"moe_intermediate_size", moe.moe_intermediate_size},
-          {"shared_expert_intermediate_size", moe.shared_expert_intermediate_size},
-          {"shared_expert_gate", moe.shared_expert_gate},
-          {"router", moe.router == RouterKind::Sigmoid ? "sigmoid" : "softmax"},
-          {"norm_topk_prob", moe.norm_topk_prob},
-          {"routed_scaling_factor", moe.routed_scaling_factor}};
+  nlohmann::json json{{"kind", "moe"},
+                      {"num_experts", moe.num_experts},
+                      {"num_experts_per_tok", moe.num_experts_per_tok},
+                      {"moe_intermediate_size", moe.moe_intermediate_size},
+                      {"shared_expert_intermediate_size", moe.shared_expert_intermediate_size},
+                      {"shared_expert_gate", moe.shared_expert_gate},
+                      {"router", moe.router == RouterKind::Sigmoid ? "sigmoid" : "softmax"},
+                      {"norm_topk_prob", moe.norm_topk_prob},
+                      {"routed_scaling_factor", moe.routed_scaling_factor}};
+  if (moe.n_group > 1) json.update({{"n_group", moe.n_group}, {"topk_group", moe.topk_group}});
+  return json;
 }
 
 }  // namespace
+
+void check_groups(const JsonObject& json, const FeedForwardConfig& moe) {
+  const bool divides = moe.n_group >= 1 && moe.n_group <= moe.num_experts && moe.num_experts % moe.n_group == 0;
+  json.expect(divides, "the experts do not divide into n_group groups", moe.n_group, "a divisor of num_experts");
+  const std::int64_t in_group = moe.num_experts / moe.n_group;
+  json.expect(moe.topk_group >= 1 && moe.topk_group <= moe.n_group, "topk_group cannot be", moe.topk_group,
+              text("1 to n_group = ", moe.n_group));
+  json.expect(moe.num_experts_per_tok <= moe.topk_group * in_group, "more experts are chosen than topk_group holds",
+              moe.num_experts_per_tok, text("at most ", moe.topk_group * in_group));
+  json.expect(moe.n_group == 1 || moe.router == RouterKind::Softmax || in_group >= 2,
+              "a group is scored by its two best experts", text(in_group, " in each group"), "2 or more");
+}
 
 LayerConfig layer_config_from_json(JsonObject& json, const ModelConfig& model) {
   LayerConfig layer;

@@ -13,6 +13,9 @@ namespace lathe {
 /// Throws Error for an unknown key, a wrong type or an impossible size.
 LayerConfig layer_config_from_json(JsonObject& json, const ModelConfig& model);
 
+/// Refuses groups of experts that do not divide them or hold fewer than are chosen.
+void check_groups(const JsonObject& json, const FeedForwardConfig& moe);
+
 nlohmann::json layer_config_to_json(const LayerConfig& layer);
 
 }  // namespace lathe

@@ -72,6 +72,16 @@ std::vector<std::string> moe_problems(const MoePlan& plan, const ModelConfig& co
   return problems;
 }
 
+// What MLA has no place for: the conversion would be another function, and nothing would say so.
+std::vector<std::string> problems_of_source(const AttentionConfig& attention, const ModelConfig& config) {
+  if (attention.kind == AttentionKind::Mla) return {"its attention is MLA already"};
+  if (attention.sliding_window > 0) return {"its attention has a sliding window, which MLA has no place for"};
+  if (config.qk_norm) return {"it normalises each head's queries and keys (qk_norm), which MLA has no place for"};
+  if (config.rope_scaling.attention_factor != 1.0)
+    return {"its RoPE also scales what it turns (YaRN's attention_factor), which keys without RoPE would lose"};
+  return {};
+}
+
 std::vector<std::string> layer_problems(std::int64_t index, const LayerPlan& plan, const ModelConfig& config) {
   const std::int64_t layers = config.num_layers();
   if (index < 0 || index >= layers) return {text("there is no such layer; the model has layers 0 to ", layers - 1)};
@@ -79,8 +89,8 @@ std::vector<std::string> layer_problems(std::int64_t index, const LayerPlan& pla
   const LayerConfig& layer = config.layers[static_cast<std::size_t>(index)];
   std::vector<std::string> problems;
   if (plan.attention) {
-    problems = layer.attention.kind == AttentionKind::Mla ? std::vector<std::string>{"its attention is MLA already"}
-                                                          : mla_problems(*plan.attention, config);
+    problems = problems_of_source(layer.attention, config);
+    if (problems.empty()) problems = mla_problems(*plan.attention, config);
   }
   if (plan.feed_forward) {
     const std::vector<std::string> more = layer.feed_forward.kind == FeedForwardKind::Moe

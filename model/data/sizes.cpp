@@ -3,12 +3,14 @@
 namespace lathe {
 namespace {
 
-// attention_bias puts biases on q, k, v and o of GQA; on q_a (q if it is not factored), kv_a and o of MLA.
 std::int64_t gqa_params(const ModelConfig& config) {
   const std::int64_t q_rows = config.num_attention_heads * config.head_dim;
   const std::int64_t kv_rows = config.num_key_value_heads * config.head_dim;
-  const std::int64_t biases = config.attention_bias ? q_rows + 2 * kv_rows + config.hidden_size : 0;
-  return 2 * config.hidden_size * (q_rows + kv_rows) + biases;
+  std::int64_t params = 2 * config.hidden_size * (q_rows + kv_rows);
+  if (config.attention_bias) params += q_rows + 2 * kv_rows;
+  if (config.attention_output_bias) params += config.hidden_size;
+  if (config.qk_norm) params += 2 * config.head_dim;
+  return params;
 }
 
 std::int64_t mla_params(const ModelConfig& config, const AttentionConfig& mla) {
@@ -22,8 +24,8 @@ std::int64_t mla_params(const ModelConfig& config, const AttentionConfig& mla) {
   if (mla.latent_norm) params += mla.kv_lora_rank;
   params += heads * (mla.qk_nope_head_dim + mla.v_head_dim) * mla.kv_lora_rank;
   params += config.hidden_size * heads * mla.v_head_dim;
-  if (config.attention_bias)
-    params += (mla.q_lora_rank > 0 ? mla.q_lora_rank : q_rows) + kv_a_rows + config.hidden_size;
+  if (config.attention_bias) params += (mla.q_lora_rank > 0 ? mla.q_lora_rank : q_rows) + kv_a_rows;
+  if (config.attention_output_bias) params += config.hidden_size;
   return params;
 }
 

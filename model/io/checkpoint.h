@@ -36,7 +36,7 @@ struct TensorParts {
   bool side_by_side = false;
 };
 
-/// One tensor of a checkpoint: its Hugging Face name and shape, and its bytes as they lie in the mapped file.
+/// One tensor of a checkpoint: the name that its file has and its shape, and its bytes as they lie in the mapped file.
 /// A row is a run of the last dimension; a tensor of one dimension is one row.
 struct TensorEntry {
   std::string name;
@@ -87,7 +87,8 @@ class Checkpoint {
   /// `config.json`, or what GGUF's metadata says in the same form. Read it with config_from_json.
   const nlohmann::json& config_json() const { return parts_.config_json; }
 
-  /// All tensors by Hugging Face name ("model.layers.0.self_attn.q_proj.weight"). A tied lm_head is absent.
+  /// All tensors by Hugging Face name ("model.layers.0.self_attn.q_proj.weight", see canonical_names.h). A tied lm_head
+  /// is absent.
   const std::map<std::string, TensorEntry, std::less<>>& tensors() const { return parts_.tensors; }
 
   /// The tensor of that name, or nullptr.

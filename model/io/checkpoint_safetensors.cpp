@@ -2,6 +2,7 @@
 #include <set>
 
 #include "model/data/error.h"
+#include "model/io/canonical_names.h"
 #include "model/io/inside_folder.h"
 #include "model/io/json_file.h"
 #include "model/io/open_checkpoint.h"
@@ -172,7 +173,11 @@ class SafetensorsOpener {
   }
 
   void warn(std::string warning) { parts_.warnings.push_back(std::move(warning)); }
-  Checkpoint take() { return Checkpoint(std::move(parts_)); }
+
+  Checkpoint take() {
+    use_canonical_names(parts_);
+    return Checkpoint(std::move(parts_));
+  }
 
  private:
   CheckpointParts parts_;

@@ -2,8 +2,8 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 
@@ -12,6 +12,7 @@
 
 #include "model/nn/linear.h"
 #include "model/nn/one_query.h"
+#include "model/nn/rms_norm.h"
 #include "model/nn/rope.h"
 
 // B batch, T new tokens, S all tokens seen, D hidden_size, H query heads, G key-value heads, K head_dim, W width of v
@@ -76,6 +77,29 @@ at::Tensor append(at::Tensor& cache_BGCK, const at::Tensor& new_BGTK, std::int64
   return cache_BGCK.narrow(2, 0, first_position + tokens);
 }
 
+// Which of the keys from 0 on a query at each of the positions sees: bool [T,S]. `window` 0: all up to its own.
+at::Tensor visible(const PositionRange& positions, std::int64_t window, at::Device device) {
+  const auto type = at::TensorOptions().dtype(at::kBool).device(device);
+  const std::int64_t seen = positions.first + positions.count;
+  at::Tensor mask_TS = at::ones({positions.count, seen}, type).tril_(positions.first);
+  return window > 0 ? mask_TS.triu_(positions.first - window + 1) : mask_TS;
+}
+
+// attend() where a query sees the last `window` keys; one query needs no mask for that, only fewer keys.
+at::Tensor attend_window(const AttentionInputs& inputs, const BlockContext& context, std::int64_t window) {
+  const std::int64_t seen = inputs.k_BGSK.size(2);
+  if (window == 0 || seen <= window) return attend(inputs, context.mask_TS);
+  if (inputs.q_BHTK.size(2) > 1) {
+    const PositionRange positions{seen - inputs.q_BHTK.size(2), inputs.q_BHTK.size(2)};
+    return attend(inputs, visible(positions, window, inputs.q_BHTK.device()));
+  }
+  return attend({.q_BHTK = inputs.q_BHTK,
+                 .k_BGSK = inputs.k_BGSK.narrow(2, seen - window, window),
+                 .v_BGSW = inputs.v_BGSW.narrow(2, seen - window, window),
+                 .scale = inputs.scale},
+                /*mask_TS=*/{});
+}
+
 }  // namespace
 
 const ForwardOptions& options_of(const BlockContext& context) {
@@ -95,39 +119,42 @@ at::Tensor attend(const AttentionInputs& inputs, const at::Tensor& mask_TS) {
                          mask_TS, /*is_causal=*/!mask_TS.defined() && inputs.q_BHTK.size(2) > 1);
 }
 
-at::Tensor attention_weights(const AttentionInputs& inputs) {
+at::Tensor attention_weights(const AttentionInputs& inputs, std::int64_t window) {
   const std::int64_t tokens = inputs.q_BHTK.size(2);
   const std::int64_t seen = inputs.k_BGSK.size(2);
   const at::Tensor k = repeat_heads(inputs.k_BGSK, inputs.q_BHTK.size(1)).to(at::kFloat);
-  at::Tensor scores = at::matmul(inputs.q_BHTK.to(at::kFloat) * inputs.scale, k.transpose(-1, -2));
-  const double minus_infinity = -std::numeric_limits<double>::infinity();
-  scores += at::full({tokens, seen}, minus_infinity, scores.options()).triu_(seen - tokens + 1);
-  return at::softmax(scores, -1);
+  const at::Tensor scores = at::matmul(inputs.q_BHTK.to(at::kFloat) * inputs.scale, k.transpose(-1, -2));
+  const at::Tensor mask_TS = visible({seen - tokens, tokens}, window, scores.device());
+  return at::softmax(scores.masked_fill(mask_TS.logical_not(), -std::numeric_limits<double>::infinity()), -1);
 }
 
-at::Tensor grouped_query_attention(const ModelConfig& config, const GroupedQueryAttention& weights, std::int64_t index,
+at::Tensor grouped_query_attention(const ModelConfig& config, const Layer& layer, std::int64_t index,
                                    const at::Tensor& x_BTD, const BlockContext& context) {
+  const auto& weights = std::get<GroupedQueryAttention>(layer.attention);
   const ForwardOptions& options = options_of(context);
   const std::int64_t batch = x_BTD.size(0);
   const std::int64_t tokens = x_BTD.size(1);
-  const auto split_heads = [&](const at::Tensor& y_BTO) {
-    return y_BTO.view({batch, tokens, -1, config.head_dim}).transpose(1, 2);
+  const auto split_heads = [&](const at::Tensor& y_BTO) { return y_BTO.view({batch, tokens, -1, config.head_dim}); };
+  const auto turned = [&](const at::Tensor& y_BTO, const at::Tensor& norm_K) {
+    at::Tensor y_BTHK = split_heads(y_BTO);
+    if (norm_K.defined()) y_BTHK = rms_norm(y_BTHK, norm_K, config.rms_norm_eps);
+    return apply_rope(y_BTHK.transpose(1, 2), context.rope->all(context.positions));
   };
-  const RopeTable table = context.rope->all(context.positions);
   const std::vector<at::Tensor> qkv = apply_all({&weights.q, &weights.k, &weights.v}, x_BTD);
-  AttentionInputs inputs{.q_BHTK = apply_rope(split_heads(qkv[0]), table),
-                         .k_BGSK = apply_rope(split_heads(qkv[1]), table),
-                         .v_BGSW = split_heads(qkv[2]),
+  AttentionInputs inputs{.q_BHTK = turned(qkv[0], weights.q_norm_K),
+                         .k_BGSK = turned(qkv[1], weights.k_norm_K),
+                         .v_BGSW = split_heads(qkv[2]).transpose(1, 2),
                          .scale = 1.0 / std::sqrt(static_cast<double>(config.head_dim))};
   if (options.cache != nullptr) {
     LayerCache& cache = options.cache->layers[static_cast<std::size_t>(index)];
     inputs.k_BGSK = append(cache.k_BGCK, inputs.k_BGSK, context.positions.first);
     inputs.v_BGSW = append(cache.v_BGCK, inputs.v_BGSW, context.positions.first);
   }
+  const std::int64_t window = layer.config.attention.sliding_window;
   if (options.probe != nullptr && options.probe->wants(tap::kAttentionWeights, index)) {
-    (*options.probe)(tap::kAttentionWeights, index, attention_weights(inputs));
+    (*options.probe)(tap::kAttentionWeights, index, attention_weights(inputs, window));
   }
-  const at::Tensor out_BHTK = attend(inputs, context.mask_TS);
+  const at::Tensor out_BHTK = attend_window(inputs, context, window);
   return apply(weights.o, out_BHTK.transpose(1, 2).reshape({batch, tokens, -1}));
 }
 

@@ -23,11 +23,12 @@ struct AttentionInputs {
 at::Tensor attend(const AttentionInputs& inputs, const at::Tensor& mask_TS);
 
 /// The probabilities that attend() uses, fp32 [B,H,T,S]; for pictures, not for the way through the network.
-at::Tensor attention_weights(const AttentionInputs& inputs);
+/// `window` > 0: a query sees so many keys, its own included.
+at::Tensor attention_weights(const AttentionInputs& inputs, std::int64_t window = 0);
 
 /// Grouped-query attention with RoPE and, if the context has one, the cache of layer `index`. x_BTD -> [B,T,D].
-/// Source: Hugging Face LlamaAttention.
-at::Tensor grouped_query_attention(const ModelConfig& config, const GroupedQueryAttention& weights, std::int64_t index,
+/// Source: Hugging Face LlamaAttention, MistralAttention (sliding window), Qwen3MoeAttention (qk_norm).
+at::Tensor grouped_query_attention(const ModelConfig& config, const Layer& layer, std::int64_t index,
                                    const at::Tensor& x_BTD, const BlockContext& context);
 
 /// The options of the call, or the defaults.

@@ -62,8 +62,8 @@ BlockContext make_block_context(const Model& model, const PositionRange& positio
 
 at::Tensor attention_forward(const ModelConfig& config, const Layer& layer, std::int64_t index, const at::Tensor& x_BTD,
                              const BlockContext& context) {
-  if (const auto* gqa = std::get_if<GroupedQueryAttention>(&layer.attention)) {
-    return grouped_query_attention(config, *gqa, index, x_BTD, context);
+  if (std::holds_alternative<GroupedQueryAttention>(layer.attention)) {
+    return grouped_query_attention(config, layer, index, x_BTD, context);
   }
   return latent_attention(config, layer, index, x_BTD, context);
 }

@@ -161,7 +161,8 @@ at::Tensor latent_attention(const ModelConfig& model, const Layer& layer, std::i
     latents = {.latent_BSR = seen_BSL.narrow(2, 0, mla.kv_lora_rank),
                .rope_key_BSP = seen_BSL.narrow(2, mla.kv_lora_rank, mla.qk_rope_head_dim)};
   }
-  const double scale = 1.0 / std::sqrt(static_cast<double>(mla.qk_nope_head_dim + mla.qk_rope_head_dim));
+  const double scale = model.rope_scaling.score_factor /
+                       std::sqrt(static_cast<double>(mla.qk_nope_head_dim + mla.qk_rope_head_dim));
   const bool wants_weights = options.probe != nullptr && options.probe->wants(tap::kAttentionWeights, index);
   // Without cached tokens there is nothing that absorbing would spare.
   const bool absorb =

@@ -23,6 +23,7 @@ struct Linear {
 /// Llama.
 struct GroupedQueryAttention {
   Linear q, k, v, o;
+  at::Tensor q_norm_K{}, k_norm_K{};  ///< over each head, before RoPE; undefined unless the model has qk_norm
 };
 
 /// Multi-head latent attention, DeepSeek-V2 section 2.1.2, Hugging Face names in brackets.

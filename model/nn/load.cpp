@@ -25,8 +25,8 @@ constexpr std::int64_t kValuesPerTask = std::int64_t{1} << 16;
 bool is_harmless(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
 bool same_values(const TensorEntry& a, const TensorEntry& b) {
-  return a.type == b.type && a.shape == b.shape && a.interleaved == b.interleaved && std::ranges::equal(a.bytes, b.bytes) &&
-         std::ranges::equal(a.parts.bytes, b.parts.bytes, std::ranges::equal);
+  return a.type == b.type && a.shape == b.shape && a.interleaved == b.interleaved &&
+         std::ranges::equal(a.bytes, b.bytes) && std::ranges::equal(a.parts.bytes, b.parts.bytes, std::ranges::equal);
 }
 
 // A file may repeat the embedding as the head of a tied model.
@@ -57,12 +57,18 @@ class Complaints {
   std::int64_t count_ = 0;
 };
 
+// Files of transformers 5 may hold the experts of a layer in one tensor, as memory does.
+std::vector<StoredPart> parts_in(const Checkpoint& checkpoint, const std::string& name, at::IntArrayRef shape) {
+  if (checkpoint.find(name) != nullptr) return {{name, shape.vec(), 0}};
+  return stored_parts(name, shape);
+}
+
 void check_tensors(const Checkpoint& checkpoint, const Model& skeleton) {
   Complaints missing, misshapen, unexpected;
   std::int64_t matched = 0;
   std::set<std::string, std::less<>> expected;
   for (const NamedTensor& named : model_tensors(skeleton)) {
-    for (const StoredPart& part : stored_parts(named.name, named.tensor.sizes())) {
+    for (const StoredPart& part : parts_in(checkpoint, named.name, named.tensor.sizes())) {
       expected.insert(part.name);
       const TensorEntry* entry = checkpoint.find(part.name);
       if (entry == nullptr) {
@@ -130,7 +136,7 @@ class Loader {
     const at::ScalarType dtype = dtype_in(options_.dtype, name);
     at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
     auto* memory = static_cast<std::byte*>(tensor.mutable_data_ptr());
-    for (const StoredPart& part : stored_parts(name, shape)) {
+    for (const StoredPart& part : parts_in(checkpoint_, name, shape)) {
       const TensorEntry& entry = checkpoint_.at(part.name);
       job_.progress("load weights", "bytes", done_bytes_, total_bytes_);
       read_entry(entry, dtype, memory + part.first_value * tensor.element_size(), job_);

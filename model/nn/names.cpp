@@ -28,6 +28,8 @@ void visit_gqa(GroupedQueryAttention& gqa, const std::string& name, const Visit&
   visit_linear(gqa.k, name + "k_proj", visit);
   visit_linear(gqa.v, name + "v_proj", visit);
   visit_linear(gqa.o, name + "o_proj", visit);
+  visit(name + "q_norm.weight", gqa.q_norm_K);
+  visit(name + "k_norm.weight", gqa.k_norm_K);
 }
 
 void visit_mla(LatentAttention& mla, const std::string& name, const Visit& visit) {

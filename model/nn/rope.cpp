@@ -8,6 +8,7 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -39,6 +40,27 @@ void scale_as_llama3(at::Tensor& frequencies_F, const RopeScaling& scaling) {
                          static_cast<float>(scaling.high_freq_factor - scaling.low_freq_factor);
     values[i] = (1 - smooth) * stretched + smooth * frequency;
   }
+}
+
+// Pairs that turn often within the original context keep their frequency, those that turn seldom are slowed down by
+// `factor`, those between blended. Source: Hugging Face modeling_rope_utils, _compute_yarn_parameters.
+void scale_as_yarn(at::Tensor& frequencies_F, const ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  const auto width = static_cast<double>(config.head_dim);
+  const auto pair_that_turns = [&](double times) {
+    const double length = static_cast<double>(scaling.original_max_position_embeddings);
+    return width * std::log(length / (times * 2 * std::numbers::pi)) / (2 * std::log(config.rope_theta));
+  };
+  double low = pair_that_turns(scaling.beta_fast);
+  double high = pair_that_turns(scaling.beta_slow);
+  if (scaling.truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, width - 1);
+  if (low == high) high += 0.001;
+  const at::Tensor pairs_F = at::arange(frequencies_F.numel(), frequencies_F.options());
+  const at::Tensor slowed_F = ((pairs_F - low) / (high - low)).clamp_(0, 1);
+  const at::Tensor kept_F = 1 - slowed_F;
+  frequencies_F = (frequencies_F.reciprocal() * scaling.factor).reciprocal_() * (1 - kept_F) + frequencies_F * kept_F;
 }
 
 // Turns one row of K values by the angles of its token.
@@ -87,6 +109,7 @@ at::Tensor rope_frequencies(const ModelConfig& config) {
   at::Tensor frequencies_F = at::pow(config.rope_theta, exponents_F).reciprocal_();
   if (config.rope_scaling.kind == RopeScalingKind::Linear) frequencies_F.div_(config.rope_scaling.factor);
   if (config.rope_scaling.kind == RopeScalingKind::Llama3) scale_as_llama3(frequencies_F, config.rope_scaling);
+  if (config.rope_scaling.kind == RopeScalingKind::Yarn) scale_as_yarn(frequencies_F, config);
   return frequencies_F;
 }
 
@@ -94,7 +117,9 @@ RopeTable make_rope_table(const ModelConfig& config, const PositionRange& positi
   const auto fp32 = at::TensorOptions().dtype(at::kFloat).device(device);
   const at::Tensor positions_T = at::arange(positions.first, positions.first + positions.count, fp32);
   const at::Tensor angles_TF = positions_T.unsqueeze(1) * rope_frequencies(config).to(device);
-  return {angles_TF.cos(), angles_TF.sin()};
+  const double factor = config.rope_scaling.attention_factor;
+  if (factor == 1.0) return {angles_TF.cos(), angles_TF.sin()};
+  return {angles_TF.cos() * factor, angles_TF.sin() * factor};
 }
 
 RopeTable select_rope_pairs(const RopeTable& table, const std::vector<std::int64_t>& rope_pairs) {

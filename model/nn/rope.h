@@ -12,13 +12,13 @@ namespace lathe {
 
 // T tokens, F rotary pairs, K rotated dims = 2 F
 
-/// Cosines and sines of the rotary angles [T,F].
+/// Cosines and sines of the rotary angles [T,F], times YaRN's attention factor.
 struct RopeTable {
   at::Tensor cos_TF, sin_TF;
 };
 
 /// The model's head_dim / 2 angular frequencies in radians per token, fp32 on the CPU, scaled as its config says.
-/// Source: Hugging Face modeling_rope_utils (default, linear, llama3), in the same fp32 steps.
+/// Source: Hugging Face modeling_rope_utils (default, linear, llama3, yarn), in the same fp32 steps.
 at::Tensor rope_frequencies(const ModelConfig& config);
 
 /// Positions [first, first + count) of a sequence.

@@ -17,7 +17,9 @@ struct Routing {
 };
 
 /// Softmax: the K largest probabilities, renormalised if the config says so (Hugging Face Mixtral, Qwen2Moe).
-/// Sigmoid: the K largest of score + correction bias; weights are the scores without it (DeepseekV3, one group).
+/// Sigmoid: the K largest of score + correction bias; weights are the scores without it (DeepseekV3).
+/// With groups the K are of the topk_group best groups, by their best expert (softmax, DeepseekV2) or the sum of their
+/// two best (sigmoid, DeepseekV3).
 /// Both times routed_scaling_factor.
 Routing route(const FeedForwardConfig& config, const MoeFeedForward& weights, const at::Tensor& x_ND);
 

@@ -26,11 +26,13 @@ GroupedQueryAttention gqa(const ModelConfig& config) {
   return {.q = linear({q_rows, config.hidden_size, bias}),
           .k = linear({kv_rows, config.hidden_size, bias}),
           .v = linear({kv_rows, config.hidden_size, bias}),
-          .o = linear({config.hidden_size, q_rows, bias})};
+          .o = linear({config.hidden_size, q_rows, config.attention_output_bias}),
+          .q_norm_K = config.qk_norm ? meta({config.head_dim}) : at::Tensor(),
+          .k_norm_K = config.qk_norm ? meta({config.head_dim}) : at::Tensor()};
 }
 
-// attention_bias means biases on q_a (q if it is not factored), kv_a and o: those of k_nope change no probability and
-// those of v fold into o's.
+// Of MLA only q_a (q if it is not factored), kv_a and o have biases: those of k_nope change no probability and those of
+// v fold into o's.
 LatentAttention mla(const ModelConfig& config, const AttentionConfig& sizes) {
   const std::int64_t heads = config.num_attention_heads;
   const std::int64_t q_rows = heads * (sizes.qk_nope_head_dim + sizes.qk_rope_head_dim);
@@ -42,7 +44,7 @@ LatentAttention mla(const ModelConfig& config, const AttentionConfig& sizes) {
                             .kv_a = linear({sizes.kv_lora_rank + sizes.qk_rope_head_dim, config.hidden_size, bias}),
                             .kv_a_norm_R = sizes.latent_norm ? meta({sizes.kv_lora_rank}) : at::Tensor(),
                             .kv_b = linear({kv_b_rows, sizes.kv_lora_rank, false}),
-                            .o = linear({config.hidden_size, heads * sizes.v_head_dim, bias})};
+                            .o = linear({config.hidden_size, heads * sizes.v_head_dim, config.attention_output_bias})};
   if (sizes.q_lora_rank > 0) {
     attention.q_a = linear({sizes.q_lora_rank, config.hidden_size, bias});
     attention.q_a_norm_Q = meta({sizes.q_lora_rank});

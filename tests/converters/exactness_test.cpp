@@ -57,6 +57,17 @@ TEST(TransMla, KeepsTheLogitsAtFullRankWithAllRopeKept) {
 TEST(TransMla, KeepsTheLogitsOfAModelWithAttentionBiases) {
   ModelConfig config = small_config();
   config.attention_bias = true;
+  config.attention_output_bias = true;
+  const Model model = random_model(config);
+
+  const Conversion conversion = run(model, exact_mla_plan(config));
+
+  EXPECT_LT(largest_logit_difference(model, conversion.model), 1e-4);
+}
+
+TEST(TransMla, KeepsTheLogitsOfAModelWithBiasesOnQueriesKeysAndValuesOnly) {
+  ModelConfig config = small_config();
+  config.attention_bias = true;
   const Model model = random_model(config);
 
   const Conversion conversion = run(model, exact_mla_plan(config));

@@ -27,6 +27,7 @@ using test::small_config;
 ModelConfig biased_config() {
   ModelConfig config = small_config(1);
   config.attention_bias = true;
+  config.attention_output_bias = true;
   return config;
 }
 

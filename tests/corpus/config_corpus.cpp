@@ -38,6 +38,15 @@ BadFile with_config(const std::string& name, const std::string& config, std::opt
   return {.name = "config/" + name, .write = write_folder, .opened = "", .expected = expected};
 }
 
+/// Made only when it is written: every test program lists the whole corpus.
+BadFile large_config() {
+  const auto write_folder = [](const fs::path& folder) {
+    write(folder / "config.json", good_config().dump() + std::string(std::size_t{64} << 20, ' '));
+    write(folder / "model.safetensors", shard({"a"}));
+  };
+  return {.name = "config/02_64_megabytes", .write = write_folder, .opened = "", .expected = ErrorCode::Limit};
+}
+
 std::vector<BadFile> json_level() {
   std::string utf16 = "\xff\xfe";
   for (const char c : good_config().dump()) utf16 += {c, '\0'};
@@ -45,7 +54,7 @@ std::vector<BadFile> json_level() {
   return {
       with_config("00_ok", good, kOpens),
       with_config("01_depth_100k", std::string(100'000, '['), ErrorCode::Limit),
-      with_config("02_64_megabytes", good + std::string(std::size_t{64} << 20, ' '), ErrorCode::Limit),
+      large_config(),
       with_config("03_duplicate_key", R"({"hidden_size":16,"hidden_size":32})", ErrorCode::DuplicateKey),
       with_config("04_byte_order_mark", "\xef\xbb\xbf" + good, ErrorCode::Json),
       with_config("05_nul", good + '\0', ErrorCode::Json),
@@ -153,9 +162,14 @@ std::vector<BadFile> index_names() {
   for (const auto& [name, shard_name] : outside) {
     cases.push_back(indexed(name, {{"a", shard_name}}, ErrorCode::Path));
   }
-  json many = json::object();
-  for (int i = 0; i < 100'000; ++i) many[std::to_string(i)] = std::to_string(i) + ".safetensors";
-  cases.push_back(indexed("58_100000_shards", many, ErrorCode::Limit));
+  cases.push_back(sharded(
+      "58_100000_shards",
+      [](const fs::path& folder) {
+        json many = json::object();
+        for (int i = 0; i < 100'000; ++i) many[std::to_string(i)] = std::to_string(i) + ".safetensors";
+        write(folder / "model.safetensors.index.json", json{{"weight_map", many}}.dump());
+      },
+      ErrorCode::Limit));
   cases.push_back(indexed("59_itself", {{"a", "model.safetensors.index.json"}}, ErrorCode::Shard));
   cases.push_back(indexed("60_missing_shard", {{"a", kFirst}, {"b", "x.safetensors"}}, ErrorCode::Shard));
   cases.push_back(indexed("61_tensor_not_there", {{"a", kFirst}, {"c", kSecond}}, ErrorCode::Shard));

@@ -131,6 +131,7 @@ TEST(Config, UnconvertedModelsRoundTripAsLlama) {
   config.rope_scaling = {.kind = RopeScalingKind::Llama3, .factor = 32};
   config.eos_token_ids = {2, 5};
   config.attention_bias = true;
+  config.attention_output_bias = true;
 
   const json written = config_to_json(config);
 
@@ -192,9 +193,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"quantised", [] { return with(smollm2(), "quantization_config", json::object()); }, {"quantization"}},
         Bad{"rope_type",
             [] {
-              return with(smollm2(), "rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}});
+              return with(smollm2(), "rope_scaling", {{"rope_type", "dynamic"}, {"factor", 4.0}});
             },
-            {"yarn", "linear", "llama3"}},
+            {"dynamic", "linear", "llama3"}},
         Bad{"partial_rope", [] { return with(smollm2(), "partial_rotary_factor", 0.5); }, {"partial_rotary_factor"}},
         Bad{"eos",
             [] {

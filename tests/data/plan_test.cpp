@@ -202,6 +202,21 @@ TEST(PlanProblems, RefuseToConvertTwice) {
   EXPECT_THAT(plan_problems(plan_of(4, MoePlan{}), config), ElementsAre("Layer 4: its feed-forward is MoE already."));
 }
 
+TEST(PlanProblems, RefuseAttentionThatLatentsCannotExpress) {
+  ModelConfig windows = smollm2();
+  windows.layers[0].attention.sliding_window = 512;
+  EXPECT_THAT(plan_problems(plan_of(0, MlaPlan{}), windows), ElementsAre(HasSubstr("sliding window")));
+  EXPECT_THAT(plan_problems(plan_of(1, MlaPlan{}), windows), IsEmpty());
+
+  ModelConfig norms = smollm2();
+  norms.qk_norm = true;
+  EXPECT_THAT(plan_problems(plan_of(0, MlaPlan{}), norms), ElementsAre(HasSubstr("qk_norm")));
+
+  ModelConfig yarn = smollm2();
+  yarn.rope_scaling = {.kind = RopeScalingKind::Yarn, .factor = 4.0, .attention_factor = 1.14};
+  EXPECT_THAT(plan_problems(plan_of(0, MlaPlan{}), yarn), ElementsAre(HasSubstr("attention_factor")));
+}
+
 TEST(PlanProblems, RefuseExpertsForAnMlpWithBiases) {
   ModelConfig config = smollm2();
   config.mlp_bias = true;

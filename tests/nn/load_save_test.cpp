@@ -34,6 +34,7 @@ ModelConfig full_config() {
   config.layers[2].feed_forward.shared_expert_intermediate_size = 6;
   config.layers[2].feed_forward.shared_expert_gate = true;
   config.attention_bias = true;
+  config.attention_output_bias = true;
   return config;
 }
 
@@ -103,6 +104,7 @@ TEST(Save, TransformersOpensAnUnconvertedModelAndGivesTheSameLogits) {
   const TestFolder folder;
   ModelConfig config = tiny_config();
   config.attention_bias = true;
+  config.attention_output_bias = true;
   config.rope_scaling = {.kind = RopeScalingKind::Llama3, .factor = 8, .original_max_position_embeddings = 16};
   config.bos_token_id = 1;
   config.eos_token_ids = {2, 3};

@@ -21,6 +21,7 @@ std::int64_t count_values(const Model& model) {
 ModelConfig rich_config() {
   ModelConfig config = tiny_mixed_config();
   config.attention_bias = true;
+  config.attention_output_bias = true;
   config.layers[0].feed_forward = tiny_moe();
   config.layers[0].feed_forward.shared_expert_intermediate_size = 6;
   config.layers[0].feed_forward.shared_expert_gate = true;

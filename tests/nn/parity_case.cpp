@@ -67,6 +67,7 @@ ModelConfig one_layer_config(const nlohmann::json& theirs) {
   config.head_dim = theirs.value("qk_rope_head_dim", 2);
   config.rms_norm_eps = 1e-3;  // which is not that of the latent norms
   config.attention_bias = theirs.value("attention_bias", false);
+  config.attention_output_bias = config.attention_bias;
   config.layers.resize(1);
   return config;
 }
