@@ -9,11 +9,11 @@
 #include "app/devices.h"
 #include "app/jobs/convert.h"
 #include "app/jobs/evaluate.h"
+#include "app/jobs/export.h"
 #include "app/jobs/generate.h"
 #include "app/jobs/open.h"
 #include "app/jobs/opened_model.h"
 #include "app/jobs/pictures.h"
-#include "app/jobs/save.h"
 #include "app/jobs/train.h"
 #include "model/infer/generate.h"
 
@@ -98,6 +98,10 @@ class TorchEngine final : public Engine {
     const Saved saved = save_opened_model(opened(), save, job);
     opened_->saved_sha256 = opened_->history.current().sha256;
     outbox.event({.job = 0, .what = saved});
+  }
+
+  void run(const ExportModel& what, const Job& job, const Outbox& outbox) {
+    outbox.event({.job = 0, .what = export_opened_model(opened(), what, job)});
   }
 
   void run(const SetWatches&, const Job& job, const Outbox& outbox) {

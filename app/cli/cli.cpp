@@ -59,6 +59,8 @@ void add_commands(CLI::App& app, const CliOptions& options) {
   add_generate(app, options);
   add_eval(app, options);
   add_convert(app, options);
+  add_export(app, options);
+  add_verify(app, options);
   add_train(app, options);
   add_recipes(app, options);
   add_methods(app, options);

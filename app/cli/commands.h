@@ -22,6 +22,8 @@ void add_detokenize(CLI::App& app, const CliOptions& options);
 void add_generate(CLI::App& app, const CliOptions& options);
 void add_eval(CLI::App& app, const CliOptions& options);
 void add_convert(CLI::App& app, const CliOptions& options);
+void add_export(CLI::App& app, const CliOptions& options);
+void add_verify(CLI::App& app, const CliOptions& options);
 void add_train(CLI::App& app, const CliOptions& options);
 void add_recipes(CLI::App& app, const CliOptions& options);
 void add_methods(CLI::App& app, const CliOptions& options);

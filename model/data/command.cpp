@@ -24,6 +24,7 @@ struct Title {
   std::string operator()(const SaveModel& save) const {
     return "Save " + std::filesystem::path(save.folder).filename().string();
   }
+  std::string operator()(const ExportModel& one) const { return "Export as " + one.form; }
   std::string operator()(const SetWatches&) const { return "Watch"; }
   std::string operator()(const CancelJob&) const { return "Cancel"; }
 };

@@ -49,6 +49,12 @@ struct Evaluate {
 struct SaveModel {
   std::string folder;
 };
+/// Writes the model in one of the forms of ModelInfo::export_targets.
+struct ExportModel {
+  std::string form = "hf";
+  std::string path;            ///< a folder
+  std::string dtype = "auto";  ///< auto (the model's) | f32 | bf16 | f16
+};
 /// Replaces all earlier watches. An empty list watches nothing.
 struct SetWatches {
   std::vector<Watch> watches;
@@ -61,7 +67,8 @@ struct CancelJob {
 /// All that can be asked of the engine. Jobs run one after the other in the order posted.
 struct Command {
   JobId job = 0;
-  std::variant<OpenModel, Convert, Undo, Redo, Train, Generate, Evaluate, SaveModel, SetWatches, CancelJob> what;
+  std::variant<OpenModel, Convert, Undo, Redo, Train, Generate, Evaluate, SaveModel, ExportModel, SetWatches, CancelJob>
+      what;
 };
 
 /// True for what is listed as a job: all but CancelJob and SetWatches.

@@ -224,6 +224,9 @@ nlohmann::json config_to_json(const ModelConfig& config) {
                       {"bos_token_id", config.bos_token_id ? nlohmann::json(*config.bos_token_id) : nullptr},
                       {"eos_token_id", eos_to_json(config.eos_token_ids)}};
   if (!converted) return json;
+  json["rope_parameters"] = rope_to_json(config.rope_scaling);
+  if (json["rope_parameters"].is_null()) json["rope_parameters"] = {{"rope_type", "default"}};
+  json["rope_parameters"]["rope_theta"] = config.rope_theta;
   json["attention_output_bias"] = config.attention_output_bias;
   json["qk_norm"] = config.qk_norm;
   json["layers"] = std::move(layers);

@@ -159,8 +159,7 @@ AttentionConfig deepseek_attention(JsonObject& json, ModelConfig& config) {
   std::iota(mla.rope_pairs.begin(), mla.rope_pairs.end(), 0);
   config.attention_bias = json.boolean("attention_bias", false);
   config.attention_output_bias = config.attention_bias;
-  json.expect(!config.attention_bias || mla.q_lora_rank > 0, "biases without factored queries are not supported",
-              "attention_bias true, no q_lora_rank", "attention_bias false");
+  mla.query_bias = false;
   config.head_dim = mla.qk_rope_head_dim;  // the frequencies are those of the rotated part
   config.num_key_value_heads = config.num_attention_heads;
   return mla;

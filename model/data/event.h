@@ -9,6 +9,7 @@
 #include "model/data/command.h"
 #include "model/data/config.h"
 #include "model/data/error.h"
+#include "model/data/export_target.h"
 #include "model/data/job.h"
 #include "model/data/receipt.h"
 
@@ -30,6 +31,7 @@ struct ModelInfo {
   std::vector<std::string> undo;  ///< what Undo would take back, last first
   std::vector<std::string> redo;
   bool saved = true;
+  std::vector<ExportTarget> export_targets{};  ///< all forms, each with why not if the model does not fit
 };
 
 struct JobStarted {
@@ -118,6 +120,21 @@ struct Saved {
   std::string folder;
   std::int64_t bytes = 0;
 };
+/// A file that an export wrote.
+struct ExportedFile {
+  std::string name;
+  std::int64_t bytes = 0;
+  std::string sha256;
+};
+/// What was written was read back from the disk and compared before it took the place of what was there.
+struct Exported {
+  std::string form;
+  std::string path;
+  std::vector<ExportedFile> files;
+  std::int64_t tensors = 0;       ///< compared
+  double logit_difference = 0.0;  ///< the largest over `tokens` tokens, between the model and what was read back
+  std::int64_t tokens = 0;
+};
 enum class LogLevel { Info, Warning, Error };
 struct LogLine {
   LogLevel level = LogLevel::Info;
@@ -133,7 +150,7 @@ struct MemoryUse {
 struct Event {
   JobId job = 0;
   std::variant<JobStarted, JobProgress, JobEnded, ModelChanged, LayerConverted, Converted, TrainStep, HeldOut,
-               TokenWritten, Generated, Evaluated, Saved, LogLine, MemoryUse>
+               TokenWritten, Generated, Evaluated, Saved, Exported, LogLine, MemoryUse>
       what;
 };
 

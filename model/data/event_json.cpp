@@ -52,6 +52,19 @@ nlohmann::json error_to_json(const ErrorParts& error) {
           {"expected", error.expected},          {"hint", error.hint}};
 }
 
+nlohmann::json exported_to_json(const Exported& exported) {
+  nlohmann::json files = nlohmann::json::array();
+  for (const ExportedFile& file : exported.files) {
+    files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+  }
+  return {{"form", exported.form},
+          {"path", exported.path},
+          {"files", files},
+          {"verified", {{"tensors", exported.tensors},
+                        {"logit_difference", exported.logit_difference},
+                        {"tokens", exported.tokens}}}};
+}
+
 nlohmann::json sizes_to_json(const Sizes& sizes) {
   return {{"params", sizes.params},
           {"active_params", sizes.active_params},

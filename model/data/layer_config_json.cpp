@@ -42,6 +42,7 @@ AttentionConfig attention_from_json(JsonObject json, const ModelConfig& model) {
     attention.qk_nope_head_dim = size(json, "qk_nope_head_dim", 0);
     attention.qk_rope_head_dim = size(json, "qk_rope_head_dim", 0);
     attention.v_head_dim = size(json, "v_head_dim", 1);
+    attention.query_bias = json.boolean("query_bias", true);
     attention.latent_norm = json.boolean("latent_norm", false);
     attention.rope_pairs = json.integers("rope_pairs");
     json.expect(attention.qk_nope_head_dim + attention.qk_rope_head_dim > 0, "queries and keys would be empty",
@@ -97,7 +98,7 @@ nlohmann::json attention_to_json(const AttentionConfig& mla) {
     if (mla.sliding_window > 0) gqa["sliding_window"] = mla.sliding_window;
     return gqa;
   }
-  return {{"kind", "mla"},
+  nlohmann::json json{{"kind", "mla"},
           {"kv_lora_rank", mla.kv_lora_rank},
           {"q_lora_rank", mla.q_lora_rank == 0 ? nlohmann::json() : nlohmann::json(mla.q_lora_rank)},
           {"qk_nope_head_dim", mla.qk_nope_head_dim},
@@ -105,6 +106,8 @@ nlohmann::json attention_to_json(const AttentionConfig& mla) {
           {"v_head_dim", mla.v_head_dim},
           {"latent_norm", mla.latent_norm},
           {"rope_pairs", mla.rope_pairs}};
+  if (!mla.query_bias) json["query_bias"] = false;
+  return json;
 }
 
 nlohmann::json feed_forward_to_json(const FeedForwardConfig& moe) {

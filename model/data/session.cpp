@@ -95,6 +95,10 @@ struct Reduce {
     if (session.model) session.model->saved = true;
     log(LogLevel::Info, "Saved to " + saved.folder);
   }
+  void operator()(const Exported& exported) const {
+    session.exported = exported;
+    log(LogLevel::Info, "Exported as " + exported.form + " to " + exported.path);
+  }
   void operator()(const LogLine& line) const { session.log.push_back(line); }
   void operator()(const MemoryUse& memory) const { session.memory = memory; }
 
@@ -104,6 +108,7 @@ struct Reduce {
     session.writing = {};
     session.writing_original = {};
     session.saved.reset();
+    session.exported.reset();
   }
   /// Those of the run before make way only now: a run that fails before its first figure leaves them.
   TrainCurves& curves_of_job() const {

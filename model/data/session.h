@@ -72,6 +72,7 @@ struct Session {
   Writing writing_original;  ///< with the resident original, for comparison
   std::optional<Evaluated> evaluated;
   std::optional<Saved> saved;
+  std::optional<Exported> exported;
   MemoryUse memory;
   std::map<std::int64_t, std::shared_ptr<const RouterChoices>> router_choices;  ///< newest, by layer
   std::map<std::int64_t, std::shared_ptr<const LiveLatent>> live_latents;       ///< newest, by layer

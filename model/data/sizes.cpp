@@ -24,7 +24,10 @@ std::int64_t mla_params(const ModelConfig& config, const AttentionConfig& mla) {
   if (mla.latent_norm) params += mla.kv_lora_rank;
   params += heads * (mla.qk_nope_head_dim + mla.v_head_dim) * mla.kv_lora_rank;
   params += config.hidden_size * heads * mla.v_head_dim;
-  if (config.attention_bias) params += (mla.q_lora_rank > 0 ? mla.q_lora_rank : q_rows) + kv_a_rows;
+  if (config.attention_bias) {
+    params += kv_a_rows;
+    params += mla.q_lora_rank > 0 ? mla.q_lora_rank : mla.query_bias ? q_rows : 0;
+  }
   if (config.attention_output_bias) params += config.hidden_size;
   return params;
 }

@@ -176,6 +176,7 @@ std::vector<WrittenFile> save_model_folder(const fs::path& folder, const ModelFo
   written.insert(written.end(), tensors.begin(), tensors.end());
   written.push_back(write_small(swap.working(), {kManifest, manifest_text(written)}));
   job.check();
+  if (content.verify) content.verify(swap.working());
   swap.publish();
   return written;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct ModelFolder {
   std::vector<TensorSource> tensors;  ///< written as model.safetensors, or as shards with an index
   std::vector<FolderFile> files;      ///< must hold config.json
   std::int64_t max_shard_bytes = 5'000'000'000;
+  /// Called with the finished folder before it takes the place of the old one; what it throws ends the save.
+  std::function<void(const std::filesystem::path& folder)> verify{};
 };
 
 /// Saves a model folder so that at every moment, even across a crash or power cut, `folder` is the old model or the new

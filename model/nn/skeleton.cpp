@@ -40,7 +40,7 @@ LatentAttention mla(const ModelConfig& config, const AttentionConfig& sizes) {
   const bool bias = config.attention_bias;
   LatentAttention attention{.q_a = {},
                             .q_a_norm_Q = {},
-                            .q = linear({q_rows, config.hidden_size, bias}),
+                            .q = linear({q_rows, config.hidden_size, bias && sizes.query_bias}),
                             .kv_a = linear({sizes.kv_lora_rank + sizes.qk_rope_head_dim, config.hidden_size, bias}),
                             .kv_a_norm_R = sizes.latent_norm ? meta({sizes.kv_lora_rank}) : at::Tensor(),
                             .kv_b = linear({kv_b_rows, sizes.kv_lora_rank, false}),
