@@ -26,7 +26,7 @@ std::string name_of(const std::filesystem::path& path) {
 std::string format_of(const Checkpoint& checkpoint) {
   std::set<std::string> types;
   for (const auto& [name, entry] : checkpoint.tensors()) types.insert(std::string(type_name(entry.type)));
-  std::string format = checkpoint.gguf() != nullptr ? "GGUF" : "safetensors";
+  std::string format(checkpoint.format());
   for (const std::string& type : types) format += (type == *types.begin() ? ", " : " + ") + type;
   return format;
 }

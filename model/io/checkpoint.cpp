@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kSupported =
-    "a Hugging Face folder (config.json and .safetensors), a .gguf or a .safetensors file";
+    "a Hugging Face folder (config.json and .safetensors or .bin), a folder of Meta's (params.json and "
+    "consolidated.00.pth), a .gguf, a .safetensors or a PyTorch file (.bin, .pt, .pth)";
 
 bool has_safetensors(const fs::path& folder) {
   const auto entries = fs::directory_iterator(folder);
@@ -48,6 +49,7 @@ Checkpoint open_folder(const fs::path& folder, const fs::path& config_path, cons
   // Folders of GGUF files often carry the config.json of the model that they were made from.
   if (!fs::exists(folder / "config.json") || !has_safetensors(folder)) {
     if (const fs::path gguf = only_gguf(folder); !gguf.empty()) return open_gguf_checkpoint(gguf);
+    if (holds_pytorch(folder)) return open_pytorch_folder(folder, config_path, job);
   }
   return open_safetensors_folder(folder, config_path, job);
 }
@@ -91,6 +93,11 @@ const TensorEntry& Checkpoint::at(std::string_view name) const {
                .hint = "check that config.json belongs to these weights and that all of them are there"});
 }
 
+std::string_view Checkpoint::format() const {
+  if (parts_.gguf != nullptr) return "GGUF";
+  return parts_.pytorch.empty() ? "safetensors" : "PyTorch";
+}
+
 std::int64_t Checkpoint::tensor_bytes() const {
   std::int64_t total = 0;
   for (const auto& [name, entry] : parts_.tensors) total += entry.num_bytes();
@@ -115,6 +122,7 @@ Checkpoint open_checkpoint(const fs::path& path, const Job& job, const fs::path&
     if (fs::is_directory(status)) return open_folder(path, config_path, job);
     if (path.extension() == ".gguf") return open_gguf(path, config_path);
     if (path.extension() == ".safetensors") return open_safetensors_file(path, config_path, job);
+    if (is_pytorch_name(path)) return open_pytorch_file(path, config_path, job);
   } catch (const fs::filesystem_error& error) {
     refuse(error.code());
   }

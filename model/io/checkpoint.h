@@ -18,7 +18,9 @@
 namespace lathe {
 
 class GgufFile;
+class PytorchFile;
 class SafetensorsFile;
+class StoredChecksum;
 
 /// Rows of rotary pairs that lie side by side in the file (re0, im0, re1, im1 ...): in every `block` rows, the `count`
 /// from `first` on. read_rows gives them as Hugging Face's Llama has them: all re, then all im.
@@ -44,8 +46,12 @@ struct TensorEntry {
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid while the Checkpoint lives; not aligned: copy, never cast
 
-  InterleavedRows interleaved{};  ///< `bytes` are in the file's order
-  TensorParts parts{};            ///< if there are any, the tensor is made of these, and `bytes` is empty
+  InterleavedRows interleaved{};        ///< `bytes` are in the file's order
+  TensorParts parts{};                  ///< if there are any, the tensor is made of these, and `bytes` is empty
+  std::vector<std::int64_t> strides{};  ///< of a view whose values do not lie in order, in values; else empty
+
+  /// What the file says of the bytes, compared when they are first read.
+  std::vector<std::shared_ptr<const StoredChecksum>> checksums{};
 
   std::int64_t row_length() const;  ///< values in a row
   std::int64_t num_rows() const;
@@ -54,12 +60,13 @@ struct TensorEntry {
 
   /// Whether `bytes` are values of `dtype` in Hugging Face's order, to be used as they are.
   bool is_plain(DType dtype) const {
-    return interleaved.block == 0 && parts.bytes.empty() && type == StoredType(dtype);
+    return interleaved.block == 0 && parts.bytes.empty() && strides.empty() && type == StoredType(dtype);
   }
 };
 
 /// Writes rows [first_row, first_row + count) as f32 into `out`, from any stored type, in Hugging Face's row order.
-/// Shapes: out has count * row_length() values.  Throws Error if the range or the size of `out` does not fit.
+/// Shapes: out has count * row_length() values.  Throws Error if the range or the size of `out` does not fit, or if the
+/// file's checksum shows damage (E_CHECKSUM).
 /// Thread: safe to call at once from many threads on different rows; that is how a caller loads in parallel.
 void read_rows(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<float> out);
 
@@ -74,6 +81,7 @@ struct CheckpointParts {
   std::map<std::string, TensorEntry, std::less<>> tensors;
   std::vector<std::string> warnings;
   std::vector<std::shared_ptr<const SafetensorsFile>> shards;
+  std::vector<std::shared_ptr<const PytorchFile>> pytorch;
   std::shared_ptr<const GgufFile> gguf;
 };
 
@@ -103,7 +111,10 @@ class Checkpoint {
   /// The folder that the files lie in: tokenizer.json and its companions are looked for here.
   const std::filesystem::path& folder() const { return parts_.folder; }
 
-  /// The GGUF file, which also holds the tokenizer, or nullptr if the model is in safetensors.
+  /// "safetensors", "PyTorch" or "GGUF".
+  std::string_view format() const;
+
+  /// The GGUF file, which also holds the tokenizer, or nullptr if the model is in another format.
   const GgufFile* gguf() const { return parts_.gguf.get(); }
 
   /// Oddities that do not keep the model from being used, one sentence each.
@@ -116,8 +127,8 @@ class Checkpoint {
   CheckpointParts parts_;
 };
 
-/// Opens a Hugging Face folder (one or many safetensors), a folder whose model is one .gguf, a .gguf or a .safetensors
-/// file.
+/// Opens a Hugging Face folder (one or many safetensors or PyTorch files), a folder of Meta's (consolidated.00.pth ...
+/// and params.json), a folder whose model is one .gguf, or a .gguf, .safetensors, .bin, .pt or .pth file.
 /// Every header is validated before a byte of a tensor is used; reading the tensors is left to read_rows.
 /// `config_path` stands for the config.json beside weights that have none, or another one; a .gguf holds its own.
 /// Throws Error that says what is wrong with which file, or what kinds of path are supported; Cancelled.

@@ -6,17 +6,20 @@
 #include "model/data/error.h"
 #include "model/io/checkpoint.h"
 #include "model/io/dequantize.h"
+#include "model/io/stored_checksum.h"
 
 namespace lathe {
 
 namespace {
 
+/// Checks what is asked for, and that the file is not damaged where it lies.
 void check_range(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::size_t out_size) {
   const bool inside = first_row >= 0 && count >= 0 && count <= entry.num_rows() - first_row;
   check(inside, "[read] tensor \"", entry.name, "\" ", shape_text(entry.shape), " has ", entry.num_rows(),
         " rows; asked for ", count, " from row ", first_row);
   check(out_size == static_cast<std::size_t>(count * entry.row_length()), "[read] tensor \"", entry.name, "\": ", count,
         " rows of ", entry.row_length(), " values do not fit in ", out_size, " places");
+  for (const auto& checksum : entry.checksums) checksum->verify();
 }
 
 /// Where the file keeps what Hugging Face has at `row`: of a block of C interleaved rows, row j * C/2 + i lies at
@@ -34,8 +37,30 @@ std::span<const std::byte> run(std::span<const std::byte> bytes, std::int64_t fi
   return bytes.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
 }
 
+/// Reads rows whose values are not side by side: each is brought together first.
+void read_strided(const TensorEntry& entry, std::int64_t first, std::int64_t count, std::span<float> out) {
+  const auto value_bytes = block_size(entry.type).bytes;
+  const std::int64_t length = entry.row_length();
+  std::vector<std::byte> values(static_cast<std::size_t>(length * value_bytes));
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t start = 0;
+    std::int64_t row = first + i;
+    for (std::size_t dim = entry.shape.size() - 1; dim-- > 0;) {
+      start += row % entry.shape[dim] * entry.strides[dim];
+      row /= entry.shape[dim];
+    }
+    for (std::int64_t j = 0; j < length; ++j) {
+      const std::int64_t place = start + j * entry.strides.back();
+      std::memcpy(values.data() + j * value_bytes, entry.bytes.data() + place * value_bytes,
+                  static_cast<std::size_t>(value_bytes));
+    }
+    dequantize(entry.type, values, out.subspan(static_cast<std::size_t>(i * length), static_cast<std::size_t>(length)));
+  }
+}
+
 /// Reads rows that lie together in the file's order.
 void read_stored(const TensorEntry& entry, std::int64_t first, std::int64_t count, std::span<float> out) {
+  if (!entry.strides.empty()) return read_strided(entry, first, count, out);
   const BlockSize block = block_size(entry.type);
   const std::int64_t row_bytes = entry.row_length() / block.values * block.bytes;
   if (entry.parts.bytes.empty()) {

@@ -25,7 +25,7 @@ constexpr std::int64_t kValuesPerTask = std::int64_t{1} << 16;
 bool is_harmless(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
 bool same_values(const TensorEntry& a, const TensorEntry& b) {
-  return a.type == b.type && a.shape == b.shape && a.interleaved == b.interleaved &&
+  return a.type == b.type && a.shape == b.shape && a.interleaved == b.interleaved && a.strides == b.strides &&
          std::ranges::equal(a.bytes, b.bytes) && std::ranges::equal(a.parts.bytes, b.parts.bytes, std::ranges::equal);
 }
 
