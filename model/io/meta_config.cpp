@@ -22,7 +22,7 @@ class MetaConfig {
  public:
   MetaConfig(const nlohmann::json& params, const MetaSizes& sizes, const std::filesystem::path& path,
              std::vector<std::string>& warnings)
-      : params_(params, "params.json"), sizes_(sizes), path_(path), warnings_(warnings) {}
+      : params_(params, path.string()), sizes_(sizes), path_(path), warnings_(warnings) {}
 
   nlohmann::json read() {
     for (const std::string_view key : kUnsupported) {

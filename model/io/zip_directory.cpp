@@ -26,6 +26,9 @@ constexpr std::uint16_t kCountIn64 = 0xffff;
                .what = "the archive has no end: it is cut off",
                .got = text(file.size(), " bytes")});
   }
+  if (window - found == kEndBytes) {
+    file.fail({.code = ErrorCode::Zip, .what = "the archive's comment is missing", .got = "no bytes behind its end"});
+  }
   file.fail({.code = ErrorCode::Trailing,
              .what = "there are bytes behind the archive's end",
              .got = text(window - found - kEndBytes, " bytes"),

@@ -29,8 +29,13 @@ inline void PrintTo(const BadFile& file, std::ostream* out) { *out << file.name;
 /// A BadFile that is one file with this content.
 BadFile one_file(std::string name, std::string file, std::string content, std::optional<ErrorCode> expected);
 
+/// A BadFile that is model.bin with these bytes beside a good config.
+BadFile pytorch_file(const std::string& name, const std::string& bytes, std::optional<ErrorCode> expected);
+
 std::vector<BadFile> safetensors_corpus();
 std::vector<BadFile> gguf_corpus();
+std::vector<BadFile> pytorch_corpus();
+std::vector<BadFile> pickle_corpus();  ///< a part of it
 std::vector<BadFile> config_corpus();  ///< config.json, index, folder
 
 /// All that are models: everything but the datasets.
