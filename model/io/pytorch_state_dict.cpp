@@ -13,9 +13,9 @@ namespace {
 // What training scripts and their frameworks call it.
 constexpr std::array<std::string_view, 7> kUsualNames{
     "state_dict", "model_state_dict", "model", "module", "model_state", "net", "weights"};
-// Put before every name by DistributedDataParallel, torch.compile, FSDP, and DeepSpeed.
-constexpr std::array<std::string_view, 4> kWrappers{"module.", "_orig_mod.", "_fsdp_wrapped_module.",
-                                                    "_forward_module."};
+// Put before every name by DistributedDataParallel, torch.compile, FSDP, DeepSpeed and Lightning.
+constexpr std::array<std::string_view, 5> kWrappers{"module.", "_orig_mod.", "_fsdp_wrapped_module.",
+                                                    "_forward_module.", "model."};
 constexpr std::size_t kMaxNameBytes = 4096;
 constexpr std::size_t kMaxNamed = 10;
 
@@ -129,19 +129,27 @@ class StateDictFinder {
           .expected = text("1 to ", kMaxNameBytes, " bytes without a NUL")});
   }
 
+  /// Whether every name begins so, and the names of Hugging Face's Llama, most of which begin with "model.", would
+  /// stay.
+  bool is_wrapped_by(std::string_view wrapper) const {
+    const auto inside = [&](const NamedTensorValue& tensor) {
+      return tensor.name.size() > wrapper.size() && tensor.name.starts_with(wrapper);
+    };
+    const auto twice = [&](const NamedTensorValue& tensor) { return tensor.name.starts_with("model.model."); };
+    return std::ranges::all_of(found_.tensors, inside) &&
+           (wrapper != "model." || std::ranges::any_of(found_.tensors, twice));
+  }
+
   void take_off_wrappers() {
     std::string taken;
-    for (bool found = true; found;) {
-      found = false;
-      for (const std::string_view wrapper : kWrappers) {
-        const bool all = std::ranges::all_of(found_.tensors, [&](const NamedTensorValue& tensor) {
-          return tensor.name.size() > wrapper.size() && tensor.name.starts_with(wrapper);
-        });
-        if (!all) continue;
-        for (NamedTensorValue& tensor : found_.tensors) tensor.name.erase(0, wrapper.size());
-        taken += wrapper;
-        found = true;
+    for (auto wrapper = kWrappers.begin(); wrapper != kWrappers.end();) {
+      if (!is_wrapped_by(*wrapper)) {
+        ++wrapper;
+        continue;
       }
+      for (NamedTensorValue& tensor : found_.tensors) tensor.name.erase(0, wrapper->size());
+      taken += *wrapper;
+      wrapper = kWrappers.begin();
     }
     if (!taken.empty()) found_.notes.push_back(text("the names were read without \"", taken, "\""));
   }

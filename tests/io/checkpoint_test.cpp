@@ -260,6 +260,23 @@ TEST(ReadRows, JoinsPartsBelowOneAnotherAndSideBySide) {
   EXPECT_FALSE(entry.is_plain(DType::U8));
 }
 
+TEST(ReadRows, BringsTogetherValuesThatLieApart) {
+  // Three dimensions of a run of 24 values, turned around, every second value of the last.
+  std::string bytes;
+  for (char i = 0; i < 24; ++i) bytes += i;
+  TensorEntry entry{"w", DType::U8, {2, 3, 2}, std::as_bytes(std::span(bytes))};
+  entry.strides = {2, 4, 12};
+  std::vector<float> values(12);
+
+  read_rows(entry, 0, 6, values);
+  EXPECT_THAT(values, ElementsAre(0, 12, 4, 16, 8, 20, 2, 14, 6, 18, 10, 22));
+
+  std::vector<std::uint16_t> row(2);
+  read_rows_bf16(entry, 4, 1, row);
+  EXPECT_EQ(std::bit_cast<float>(std::uint32_t{row[1]} << 16), 18.0F);
+  EXPECT_FALSE(entry.is_plain(DType::U8));
+}
+
 TEST(ReadRows, PutsRotaryPairsApartAndLeavesOtherRowsWhereTheyAre) {
   // Two blocks of five rows: one that stays, then re0 im0 re1 im1.
   const std::string bytes = {9, 0, 2, 1, 3, 8, 4, 6, 5, 7};

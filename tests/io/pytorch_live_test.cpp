@@ -103,6 +103,15 @@ TEST_F(PytorchFiles, GiveTheirTensorsFromWhereverTrainingScriptsPutThem) {
   }
 }
 
+TEST_F(PytorchFiles, OfLightningHaveTheNamesOfTheModelInIt) {
+  const PytorchFile file(path("nested/lightning_llama.zip.pt"));
+
+  ASSERT_EQ(file.tensors().size(), 2U);
+  EXPECT_EQ(file.tensors()[0].name, "model.embed_tokens.weight");
+  EXPECT_EQ(file.tensors()[1].name, "lm_head.weight");
+  EXPECT_THAT(file.warnings(), ElementsAre(HasSubstr("[\"state_dict\"]"), HasSubstr("without \"model.\"")));
+}
+
 TEST_F(PytorchFiles, InShardsAreOneModel) {
   const std::string expected = slurp(path("sharded/expected.txt"));
 

@@ -94,12 +94,14 @@ def write_nested(out):
     plain = model.state_dict()
     wrapped = {f"module.{name}": value for name, value in plain.items()}
     compiled = {f"module._orig_mod.{name}": value for name, value in plain.items()}
+    llama = {"model.embed_tokens.weight": plain["a"], "lm_head.weight": plain["b"]}
     ways = {
         "plain": plain,
         "wrapped": wrapped,
         "compiled": compiled,
         "model": {"model": plain, "optimizer": optimizer.state_dict(), "model_args": {"n_layer": 12}, "iter_num": 5},
         "lightning": {"epoch": 3, "pytorch-lightning_version": "2.1", "state_dict": plain, "lr_schedulers": []},
+        "lightning_llama": {"state_dict": {f"model.{name}": value for name, value in llama.items()}},
         "deep": {"model": {"state_dict": wrapped}, "step": 10**12, "rng": torch.get_rng_state().tolist()[:4]},
         "extras": {**plain, "device": torch.device("cuda:1"), "size": torch.Size([2, 3]), "dtype": torch.bfloat16},
     }
