@@ -19,17 +19,16 @@ constexpr const char* kConfig =
 
 void write(const fs::path& path, const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
 
-BadFile archive_of(const std::string& name, const std::function<void(ZipBuilder&)>& change,
-                   std::optional<ErrorCode> expected) {
+BadFile archive_of(const std::string& name, std::optional<ErrorCode> expected,
+                   const std::function<void(ZipBuilder&)>& change) {
   ZipBuilder zip = pickle::archive();
   change(zip);
   return pytorch_file("zip_" + name, zip.bytes(), expected);
 }
 
-BadFile changed_part(const std::string& name, const std::function<void(ZipPart&)>& change,
-                     std::optional<ErrorCode> expected, const char* part = "archive/data/0") {
-  return archive_of(
-      name, [&](ZipBuilder& zip) { change(zip.part(part)); }, expected);
+BadFile changed_part(const std::string& name, std::optional<ErrorCode> expected,
+                     const std::function<void(ZipPart&)>& change, const char* part = "archive/data/0") {
+  return archive_of(name, expected, [&](ZipBuilder& zip) { change(zip.part(part)); });
 }
 
 std::vector<BadFile> ends() {
@@ -49,23 +48,17 @@ std::vector<BadFile> ends() {
       cut("before_its_end", good.size() - 22),
       cut("in_its_end", good.size() - 1),
       pytorch_file("zip_two_ends", good + end, ErrorCode::Zip),
-      archive_of(
-          "count_60000", [](ZipBuilder& zip) { zip.count = 60'000; }, ErrorCode::Zip),
-      archive_of(
-          "list_past_the_end", [](ZipBuilder& zip) { zip.list_offset = 1'000'000; }, ErrorCode::Zip),
-      archive_of(
-          "count_60000_without_zip64",
-          [](ZipBuilder& zip) {
-            zip.zip64 = false;
-            zip.count = 60'000;
-          },
-          ErrorCode::Zip),
-      archive_of(
-          "without_zip64", [](ZipBuilder& zip) { zip.zip64 = false; }, kOpens),
-      archive_of(
-          "comment_missing", [](ZipBuilder& zip) { zip.comment_bytes = 7; }, ErrorCode::Zip),
-      archive_of(
-          "zip64_end_nowhere", [](ZipBuilder& zip) { zip.zip64_end_at = ~std::uint64_t{0} - 8; }, ErrorCode::Zip),
+      archive_of("count_60000", ErrorCode::Zip, [](ZipBuilder& zip) { zip.count = 60'000; }),
+      archive_of("list_past_the_end", ErrorCode::Zip, [](ZipBuilder& zip) { zip.list_offset = 1'000'000; }),
+      archive_of("count_60000_without_zip64", ErrorCode::Zip,
+                 [](ZipBuilder& zip) {
+                   zip.zip64 = false;
+                   zip.count = 60'000;
+                 }),
+      archive_of("without_zip64", kOpens, [](ZipBuilder& zip) { zip.zip64 = false; }),
+      archive_of("comment_missing", ErrorCode::Zip, [](ZipBuilder& zip) { zip.comment_bytes = 7; }),
+      archive_of("zip64_end_nowhere", ErrorCode::Zip,
+                 [](ZipBuilder& zip) { zip.zip64_end_at = ~std::uint64_t{0} - 8; }),
       pytorch_file("zip_prefix", "MZ\x90\x00" + good, ErrorCode::WrongFormat),
       pytorch_file("zip_trailing", good + "x", ErrorCode::Trailing),
       pytorch_file("zip_7z", "7z\xBC\xAF\x27\x1C" + std::string(60, '\0'), ErrorCode::WrongFormat),
@@ -79,12 +72,7 @@ std::vector<BadFile> ends() {
 std::vector<BadFile> names() {
   std::vector<BadFile> cases;
   const auto named = [&](const std::string& name, const std::string& entry, ErrorCode expected) {
-    cases.push_back(archive_of(
-        "name_" + name,
-        [&](ZipBuilder& zip) {
-          zip.parts.push_back({entry, "x"});
-        },
-        expected));
+    cases.push_back(archive_of("name_" + name, expected, [&](ZipBuilder& zip) { zip.parts.push_back({entry, "x"}); }));
   };
   named("twice", "archive/data/0", ErrorCode::DuplicateKey);
   named("of_another_folder", "other/data/1", ErrorCode::WrongFormat);
@@ -112,64 +100,83 @@ std::string deflated(const std::string& data) {
 
 std::vector<BadFile> entries() {
   const ErrorCode zip = ErrorCode::Zip;
-  std::vector<BadFile> cases{
-      changed_part(
-          "local_name_differs", [](ZipPart& part) { part.local_name = "archive/data/1"; }, zip),
-      changed_part(
-          "encrypted", [](ZipPart& part) { part.flags |= 1U; }, zip),
-      changed_part(
-          "method_8_lie", [](ZipPart& part) { part.method = 8; }, zip),
-      changed_part(
-          "method_99", [](ZipPart& part) { part.method = 99; }, zip),
-      changed_part(
-          "size_too_big", [](ZipPart& part) { part.stored_bytes = part.real_bytes = 1'000'000; }, zip),
-      changed_part(
-          "sizes_differ", [](ZipPart& part) { part.real_bytes = 8; }, zip),
-      changed_part(
-          "size_too_small", [](ZipPart& part) { part.stored_bytes = part.real_bytes = 8; }, ErrorCode::Size),
-      changed_part(
-          "offset_past", [](ZipPart& part) { part.offset = 1'000'000; }, zip),
-      changed_part(
-          "offset_of_another_entry", [](ZipPart& part) { part.offset = 0; }, zip),
-      changed_part(
-          "crc_in_the_list", [](ZipPart& part) { part.crc32 = 1; }, ErrorCode::Checksum),
-      changed_part(
-          "crc_of_the_pickle", [](ZipPart& part) { part.crc32 = 1; }, ErrorCode::Checksum, "archive/data.pkl"),
-      changed_part(
-          "crc_not_written", [](ZipPart& part) { part.crc32 = 0; }, kOpens),
-      changed_part(
-          "storage_empty", [](ZipPart& part) { part.data.clear(); }, ErrorCode::Size),
-      changed_part(
-          "storage_missing", [](ZipPart& part) { part.name = "archive/data/9"; }, ErrorCode::Truncated),
-      changed_part(
-          "pickle_missing", [](ZipPart& part) { part.name = "archive/x"; }, ErrorCode::WrongFormat, "archive/data.pkl"),
-      changed_part(
-          "version_missing", [](ZipPart& part) { part.name = "archive/x"; }, zip, "archive/version"),
-      changed_part(
-          "version_999", [](ZipPart& part) { part.data = "999\n"; }, ErrorCode::Version, "archive/version"),
-      changed_part(
-          "version_text", [](ZipPart& part) { part.data = "new"; }, ErrorCode::Version, "archive/version"),
-      changed_part(
-          "big_endian", [](ZipPart& part) { part.data = "big"; }, ErrorCode::Endian, "archive/byteorder"),
-      changed_part(
-          "odd_endian", [](ZipPart& part) { part.data = "pdp"; }, ErrorCode::Endian, "archive/byteorder"),
-      changed_part(
-          "nested", [](ZipPart& part) { part.data = pickle::archive().bytes(); }, ErrorCode::Opcode,
-          "archive/data.pkl"),
+  return {
+      changed_part("local_name_differs", zip, [](ZipPart& part) { part.local_name = "archive/data/1"; }),
+      changed_part("encrypted", zip, [](ZipPart& part) { part.flags |= 1U; }),
+      changed_part("method_8_lie", zip, [](ZipPart& part) { part.method = 8; }),
+      changed_part("method_99", zip, [](ZipPart& part) { part.method = 99; }),
+      changed_part("size_too_big", zip, [](ZipPart& part) { part.stored_bytes = part.real_bytes = 1'000'000; }),
+      changed_part("sizes_differ", zip, [](ZipPart& part) { part.real_bytes = 8; }),
+      changed_part("size_too_small", ErrorCode::Size, [](ZipPart& part) { part.stored_bytes = part.real_bytes = 8; }),
+      changed_part("offset_past", zip, [](ZipPart& part) { part.offset = 1'000'000; }),
+      changed_part("offset_of_another_entry", zip, [](ZipPart& part) { part.offset = 0; }),
+      changed_part("crc_in_the_list", ErrorCode::Checksum, [](ZipPart& part) { part.crc32 = 1; }),
+      changed_part("crc_not_written", kOpens, [](ZipPart& part) { part.crc32 = 0; }),
+      changed_part("storage_empty", ErrorCode::Size, [](ZipPart& part) { part.data.clear(); }),
+      changed_part("storage_missing", ErrorCode::Truncated, [](ZipPart& part) { part.name = "archive/data/9"; }),
   };
+}
+
+std::vector<BadFile> records() {
+  std::vector<BadFile> cases;
+  const auto renamed = [&](const std::string& name, const char* part, ErrorCode expected) {
+    cases.push_back(changed_part(
+        name, expected, [](ZipPart& gone) { gone.name = "archive/x"; }, part));
+  };
+  const auto says = [&](const std::string& name, const char* part, const std::string& data, ErrorCode expected) {
+    cases.push_back(changed_part(
+        name, expected, [&](ZipPart& changed) { changed.data = data; }, part));
+  };
+  renamed("pickle_missing", "archive/data.pkl", ErrorCode::WrongFormat);
+  renamed("version_missing", "archive/version", ErrorCode::Zip);
+  says("version_999", "archive/version", "999\n", ErrorCode::Version);
+  says("version_text", "archive/version", "new", ErrorCode::Version);
+  says("big_endian", "archive/byteorder", "big", ErrorCode::Endian);
+  says("odd_endian", "archive/byteorder", "pdp", ErrorCode::Endian);
+  says("nested", "archive/data.pkl", pickle::archive().bytes(), ErrorCode::Opcode);
+  const auto damaged = [](ZipPart& part) { part.crc32 = 1; };
+  cases.push_back(changed_part("crc_of_the_pickle", ErrorCode::Checksum, damaged, "archive/data.pkl"));
+  return cases;
+}
+
+std::vector<BadFile> sizes_of_64_bits() {
+  const ErrorCode zip = ErrorCode::Zip;
+  std::vector<BadFile> cases;
+  const auto wide = [](ZipPart& part, std::uint64_t bytes) {
+    part.stored_bytes = part.real_bytes = ~std::uint32_t{0};
+    part.extra = std::string("FB\0\0\1\0\x10\0", 8);
+    append(part.extra, bytes);
+    append(part.extra, bytes);
+  };
+  cases.push_back(changed_part("size_of_64_bits", kOpens, [&](ZipPart& part) { wide(part, 16); }));
+  cases.push_back(changed_part("size_of_64_bits_wrong", ErrorCode::Offsets, [&](ZipPart& part) { wide(part, 17); }));
+  cases.push_back(changed_part("size_of_2p64", zip, [&](ZipPart& part) { wide(part, ~std::uint64_t{0} - 30); }));
+  const auto cut = [&](ZipPart& part) {
+    wide(part, 16);
+    part.extra.resize(16);
+  };
+  cases.push_back(changed_part("size_of_64_bits_cut", zip, cut));
+  const auto missing = [](ZipPart& part) { part.stored_bytes = part.real_bytes = ~std::uint32_t{0}; };
+  cases.push_back(changed_part("size_of_64_bits_missing", zip, missing));
+  return cases;
+}
+
+std::vector<BadFile> packed_and_overlapping() {
+  const ErrorCode zip = ErrorCode::Zip;
+  std::vector<BadFile> cases;
   const auto deflate = [](ZipPart& part) {
     part.real_bytes = static_cast<std::uint32_t>(part.data.size());
     part.crc32 = crc32_of(part.data);
     part.data = deflated(part.data);
     part.method = 8;
   };
-  cases.push_back(changed_part("deflated", deflate, zip));
+  cases.push_back(changed_part("deflated", zip, deflate));
   const auto bomb = [](ZipPart& part) {
     part.data = std::string(195'000, '\0');
     part.real_bytes = 200'000'000;
     part.method = 8;
   };
-  cases.push_back(changed_part("bomb", bomb, zip));
+  cases.push_back(changed_part("bomb", zip, bomb));
   // An entry that lies in the bytes of the one before.
   const auto overlap = [](ZipBuilder& archive) {
     ZipBuilder inner{.parts = {{"archive/data/1", "abcd"}}};
@@ -177,7 +184,7 @@ std::vector<BadFile> entries() {
     archive.parts = {{"archive/data/0", hidden}, {"archive/data/1", "abcd"}};
     archive.parts[1].offset = 30 + 14;
   };
-  cases.push_back(archive_of("overlapping", overlap, ErrorCode::Offsets));
+  cases.push_back(archive_of("overlapping", ErrorCode::Offsets, overlap));
   return cases;
 }
 
@@ -235,7 +242,8 @@ BadFile pytorch_file(const std::string& name, const std::string& bytes, std::opt
 
 std::vector<BadFile> pytorch_corpus() {
   std::vector<BadFile> corpus;
-  for (auto part : {ends, names, entries, meta, pickle_corpus}) std::ranges::move(part(), std::back_inserter(corpus));
+  for (auto part : {ends, names, entries, records, sizes_of_64_bits, packed_and_overlapping, meta, pickle_corpus})
+    std::ranges::move(part(), std::back_inserter(corpus));
   return corpus;
 }
 

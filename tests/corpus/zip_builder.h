@@ -31,6 +31,7 @@ struct ZipPart {
   std::optional<std::uint32_t> stored_bytes{};
   std::optional<std::uint32_t> real_bytes{};
   std::optional<std::uint32_t> offset{};
+  std::string extra{};  // of the list's header
 };
 
 /// Builds a zip archive as PyTorch does, with what is to be wrong in it.
@@ -95,9 +96,10 @@ class ZipBuilder {
     append(list, part.stored_bytes.value_or(size));
     append(list, part.real_bytes.value_or(size));
     append<std::uint16_t>(list, static_cast<std::uint16_t>(part.name.size()));
-    list += std::string(12, '\0');
+    append<std::uint16_t>(list, static_cast<std::uint16_t>(part.extra.size()));
+    list += std::string(10, '\0');
     append(list, offset);
-    list += part.name;
+    list += part.name + part.extra;
   }
 
   void add_zip64_end(std::string& out, std::uint64_t list_at, std::uint64_t list_bytes) const {
