@@ -24,6 +24,7 @@ SideFiles tokenizer_and_receipt(const OpenedModel& opened) {
   add("tokenizer_config.json", tokenizer.tokenizer_config_json);
   add("chat_template.jinja", tokenizer.chat_template_jinja);
   add("generation_config.json", tokenizer.generation_config_json);
+  add("tokenizer.model", tokenizer.tokenizer_model);
   if (const auto& receipt = opened.history.current().receipt) {
     add("plan.json", plan_to_json(receipt->plan).dump(2) + "\n");
     add("receipt.json", receipt_to_json(*receipt).dump(2) + "\n");

@@ -31,9 +31,10 @@ class AddedTokenMatcher {
   void split(std::string_view text, const std::function<void(std::string_view)>& on_text,
              const std::function<void(std::int32_t)>& on_token) const;
 
- private:
+  /// The longest token that `rest` begins with, or null.
   const AddedToken* longest_at(std::string_view rest) const;
 
+ private:
   std::vector<AddedToken> tokens_;  // sorted by content
   std::string first_bytes_;         // every byte that starts a token, once
 };

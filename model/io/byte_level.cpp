@@ -1,6 +1,7 @@
 #include "model/io/byte_level.h"
 
 #include <array>
+#include <charconv>
 
 #include "model/io/unicode_classes.h"
 
@@ -58,6 +59,42 @@ std::optional<std::string> bytes_spelled(std::string_view spelling) {
     at += next.size;
   }
   return bytes;
+}
+
+std::string name_of_byte(char byte) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const auto value = static_cast<unsigned char>(byte);
+  return {'<', '0', 'x', kHex[value >> 4], kHex[value & 15], '>'};
+}
+
+std::optional<char> byte_named(std::string_view spelling) {
+  if (spelling.size() != 6 || !spelling.starts_with("<0x") || spelling[5] != '>') return std::nullopt;
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(&spelling[3], &spelling[5], value, 16);
+  if (error != std::errc() || end != &spelling[5]) return std::nullopt;
+  return static_cast<char>(static_cast<unsigned char>(value));
+}
+
+std::string with_metaspaces(std::string_view text) {
+  std::string result;
+  result.reserve(text.size() + text.size() / 2);
+  for (const char c : text) {
+    if (c == ' ') {
+      result += kMetaspace;
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+std::string with_plain_spaces(std::string_view text) {
+  std::string result;
+  for (std::size_t at = text.find(kMetaspace); at != std::string_view::npos; at = text.find(kMetaspace)) {
+    result.append(text.substr(0, at)).append(" ");
+    text.remove_prefix(at + kMetaspace.size());
+  }
+  return result.append(text);
 }
 
 }  // namespace lathe

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "model/data/error.h"
+#include "model/io/unicode_classes.h"
+#include "model/io/vocabulary.h"
 
 namespace lathe {
 
@@ -11,11 +13,22 @@ PatternSplit::PatternSplit(JsonObject json)
   JsonObject pattern = json.object("pattern");
   if (pattern.has("Regex")) {
     pattern_ = pattern.string("Regex");
-    regex_ = Regex(pattern_, json.where());
+    kind_ = Regex(pattern_, json.where());
   } else {
     pattern_ = pattern.string("String");
-    check(!pattern_.empty(), "[tokenizer] Split at an empty string; in: ", json.where());
+    if (pattern_.empty()) {
+      throw Error({.code = ErrorCode::Tokenizer,
+                   .what = "Split cuts at an empty string",
+                   .where = json.where(),
+                   .got = "\"\"",
+                   .expected = "a text",
+                   .hint = kSaveTokenizerAgain});
+    }
   }
+}
+
+PatternSplit PatternSplit::at_punctuation(JsonObject json) {
+  return {behavior_named(json.string("behavior", "Isolated"), json.where()), Punctuation{}};
 }
 
 PatternSplit::Behavior PatternSplit::behavior_named(const std::string& name, const std::string& where) {
@@ -24,32 +37,44 @@ PatternSplit::Behavior PatternSplit::behavior_named(const std::string& name, con
   if (name == "MergedWithPrevious") return Behavior::MergedWithPrevious;
   if (name == "MergedWithNext") return Behavior::MergedWithNext;
   if (name == "Contiguous") return Behavior::Contiguous;
-  throw Error(lathe::text("[tokenizer] Split behavior \"", name, "\" is not one of Removed, Isolated, ",
-                          "MergedWithPrevious, MergedWithNext, Contiguous; in: ", where));
+  throw Error({.code = ErrorCode::Tokenizer,
+               .what = "a pre-tokenizer's behavior is unknown",
+               .where = where,
+               .got = text("\"", name.substr(0, 100), "\""),
+               .expected = "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous",
+               .hint = kSaveTokenizerAgain});
 }
 
 const std::string* PatternSplit::plain_pattern() const {
   const bool all = behavior_ == Behavior::Isolated;
   const bool matches_only = behavior_ == Behavior::Removed && invert_;
-  return std::holds_alternative<Regex>(regex_) && (all || matches_only) ? &pattern_ : nullptr;
+  return std::holds_alternative<Regex>(kind_) && (all || matches_only) ? &pattern_ : nullptr;
+}
+
+void PatternSplit::for_each_match(std::string_view text, const Find& found) const {
+  if (const auto* regex = std::get_if<Regex>(&kind_)) return regex->for_each_match(text, found);
+  if (std::holds_alternative<Punctuation>(kind_)) {
+    for (std::size_t at = 0; at < text.size();) {
+      const Utf8Char next = utf8_char(text.data() + at);
+      if ((character_classes()[next.code] & kPunctuation) != 0) found(at, at + next.size);
+      at += next.size;
+    }
+    return;
+  }
+  constexpr std::size_t kNone = std::string_view::npos;
+  for (std::size_t at = text.find(pattern_); at != kNone; at = text.find(pattern_, at + pattern_.size())) {
+    found(at, at + pattern_.size());
+  }
 }
 
 std::vector<PatternSplit::Part> PatternSplit::find_parts(std::string_view text) const {
   std::vector<Part> parts;
   std::size_t last = 0;
-  const auto found = [&](std::size_t begin, std::size_t end) {
+  for_each_match(text, [&](std::size_t begin, std::size_t end) {
     if (last < begin) parts.push_back({last, begin, invert_});
     parts.push_back({begin, end, !invert_});
     last = end;
-  };
-  if (const auto* regex = std::get_if<Regex>(&regex_)) {
-    regex->for_each_match(text, found);
-  } else {
-    constexpr std::size_t kNone = std::string_view::npos;
-    for (std::size_t at = text.find(pattern_); at != kNone; at = text.find(pattern_, last)) {
-      found(at, at + pattern_.size());
-    }
-  }
+  });
   if (last < text.size()) parts.push_back({last, text.size(), invert_});
   return parts;
 }

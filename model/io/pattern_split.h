@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,6 +18,9 @@ class PatternSplit {
   /// Reads {"pattern": {"Regex" | "String": …}, "behavior": …, "invert": …}. Throws Error naming the file.
   explicit PatternSplit(JsonObject json);
 
+  /// Reads {"behavior": …} of the Punctuation pre-tokenizer, which cuts at each punctuation character.
+  static PatternSplit at_punctuation(JsonObject json);
+
   /// Appends the pieces of well-formed UTF-8.
   void split(std::string_view text, std::vector<std::string_view>& pieces) const;
 
@@ -31,12 +35,17 @@ class PatternSplit {
     bool is_match;
   };
 
+  struct Punctuation {};
+  using Find = std::function<void(std::size_t, std::size_t)>;
+
+  PatternSplit(Behavior behavior, Punctuation kind) : kind_(kind), behavior_(behavior), invert_(false) {}
   static Behavior behavior_named(const std::string& name, const std::string& where);
+  void for_each_match(std::string_view text, const Find& found) const;
   std::vector<Part> find_parts(std::string_view text) const;
   void merge(std::vector<Part>& parts) const;
 
   std::string pattern_;
-  std::variant<std::monostate, Regex> regex_;  // none: pattern_ is a literal
+  std::variant<std::monostate, Regex, Punctuation> kind_;  // none: pattern_ is a literal
   Behavior behavior_;
   bool invert_;
 };

@@ -5,8 +5,10 @@
 
 #include "model/data/error.h"
 #include "model/data/json_object.h"
+#include "model/io/byte_level.h"
 #include "model/io/pattern_split.h"
 #include "model/io/unicode_classes.h"
+#include "model/io/vocabulary.h"
 #include "model/io/word_splitters.h"
 
 namespace lathe {
@@ -14,6 +16,13 @@ namespace lathe {
 namespace {
 
 using Pieces = std::vector<std::string_view>;
+
+/// What a stage works on, and where it may keep text that it changed.
+struct Part {
+  std::string_view text;
+  bool is_start;  ///< of what the user wrote
+  std::string& changed;
+};
 
 constexpr std::string_view kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
@@ -23,19 +32,25 @@ constexpr std::string_view kQwen2Pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 struct Gpt2Words {
-  void split(std::string_view text, Pieces& pieces) const { split_gpt2_words(text, pieces); }
+  void split(const Part& part, Pieces& pieces) const { split_gpt2_words(part.text, pieces); }
 };
 
 struct Llama3Words {
   int max_digits;
-  void split(std::string_view text, Pieces& pieces) const { split_llama3_words(text, max_digits, pieces); }
+  void split(const Part& part, Pieces& pieces) const { split_llama3_words(part.text, max_digits, pieces); }
+};
+
+struct Pattern {
+  std::shared_ptr<const PatternSplit> rule;
+  void split(const Part& part, Pieces& pieces) const { rule->split(part.text, pieces); }
 };
 
 /// Each numeric character a piece of its own, or each run of them; what is between them is a piece too.
 struct Digits {
   bool individual;
 
-  void split(std::string_view text, Pieces& pieces) const {
+  void split(const Part& part, Pieces& pieces) const {
+    const std::string_view text = part.text;
     const std::uint8_t* classes = character_classes();
     std::size_t begin = 0;
     bool in_digits = false;
@@ -53,12 +68,60 @@ struct Digits {
   }
 };
 
-struct Pattern {
-  std::shared_ptr<const PatternSplit> rule;
-  void split(std::string_view text, Pieces& pieces) const { rule->split(text, pieces); }
+/// Spaces become "▁", with one more before the text, and words are cut before them.
+struct Metaspace {
+  enum class Prepend { Never, First, Always };
+  Prepend prepend = Prepend::Always;
+  bool cuts = true;
+
+  static Metaspace read(JsonObject& json) {
+    const auto refuse = [&](const std::string& got, const char* expected) {
+      throw Error({.code = ErrorCode::Tokenizer,
+                   .what = "the Metaspace pre-tokenizer is of an unknown kind",
+                   .where = json.where(),
+                   .got = got,
+                   .expected = expected,
+                   .hint = kSaveTokenizerAgain});
+    };
+    const std::string replacement = json.string("replacement", std::string(kMetaspace));
+    if (replacement != kMetaspace) refuse(text("replacement \"", replacement.substr(0, 100), "\""), "\"▁\"");
+    const bool adds = json.boolean("add_prefix_space", true);
+    const std::string scheme = json.string("prepend_scheme", adds ? "always" : "never");
+    if (scheme != "always" && scheme != "first" && scheme != "never") {
+      refuse(text("prepend_scheme \"", scheme.substr(0, 100), "\""), "always, first or never");
+    }
+    const bool cuts = json.boolean("split", true);
+    return {scheme == "always" ? Prepend::Always : scheme == "first" ? Prepend::First : Prepend::Never, cuts};
+  }
+
+  void split(const Part& part, Pieces& pieces) const {
+    part.changed = with_metaspaces(part.text);
+    const bool adds = prepend == Prepend::Always || (prepend == Prepend::First && part.is_start);
+    if (adds && !part.changed.starts_with(kMetaspace)) part.changed.insert(0, kMetaspace);
+    std::string_view rest = part.changed;
+    while (cuts && !rest.empty()) {
+      const std::size_t next = rest.find(kMetaspace, 1);
+      if (next == std::string_view::npos) break;
+      pieces.push_back(rest.substr(0, next));
+      rest.remove_prefix(next);
+    }
+    if (!rest.empty()) pieces.push_back(rest);
+  }
 };
 
-using Stage = std::variant<Gpt2Words, Llama3Words, Digits, Pattern>;
+/// The last stage of byte-level models; may add a space before each part, and cut it into GPT-2's words.
+struct ByteLevel {
+  bool add_prefix_space, cuts;
+
+  void split(const Part& part, Pieces& pieces) const {
+    std::string_view text = part.text;
+    if (add_prefix_space && !text.starts_with(' ')) text = part.changed.assign(1, ' ').append(text);
+    if (!cuts) return pieces.push_back(text);
+    split_gpt2_words(text, pieces);
+  }
+};
+
+using Stage = std::variant<Gpt2Words, Llama3Words, Digits, Pattern, Metaspace, ByteLevel>;
 
 Stage stage_of_split(const JsonObject& json) {
   auto split = std::make_shared<const PatternSplit>(json);
@@ -73,10 +136,8 @@ Stage stage_of_split(const JsonObject& json) {
 }  // namespace
 
 struct PreTokenizer::Stages {
-  std::vector<Stage> before_bytes;
-  bool add_prefix_space = false;
-  bool split_words = false;  // ByteLevel's own use of the GPT-2 pattern
-  bool complete = false;
+  std::vector<Stage> list;
+  bool gives_bytes = false;
 
   void add(const nlohmann::json& json, const std::string& where);
 };
@@ -84,54 +145,61 @@ struct PreTokenizer::Stages {
 void PreTokenizer::Stages::add(const nlohmann::json& json, const std::string& where) {
   JsonObject object(json, where);
   const std::string type = object.string("type");
-  check(!complete, "[tokenizer] pre-tokenizer \"", type,
-        "\" comes after ByteLevel, which must be the last; in: ", where);
+  const auto refuse = [&](const char* expected) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "the tokenizer's pre-tokenizer is not supported",
+                 .where = where,
+                 .got = text("\"", type, "\"", gives_bytes ? " after ByteLevel" : ""),
+                 .expected = expected,
+                 .hint = "a model of the Llama family has one of these"});
+  };
+  if (gives_bytes) refuse("ByteLevel as the last one");
   if (type == "Sequence") {
     object.objects("pretokenizers");
     for (const nlohmann::json& stage : json.at("pretokenizers")) add(stage, where);
   } else if (type == "Split") {
-    before_bytes.push_back(stage_of_split(object));
+    list.push_back(stage_of_split(object));
+  } else if (type == "Punctuation") {
+    list.emplace_back(Pattern{std::make_shared<const PatternSplit>(PatternSplit::at_punctuation(object))});
   } else if (type == "Digits") {
-    before_bytes.push_back(Digits{.individual = object.boolean("individual_digits", false)});
+    list.emplace_back(Digits{.individual = object.boolean("individual_digits", false)});
+  } else if (type == "Metaspace") {
+    list.emplace_back(Metaspace::read(object));
   } else if (type == "ByteLevel") {
-    add_prefix_space = object.boolean("add_prefix_space", true);
-    split_words = object.boolean("use_regex", true);
-    complete = true;
+    list.emplace_back(ByteLevel{object.boolean("add_prefix_space", true), object.boolean("use_regex", true)});
+    gives_bytes = true;
   } else {
-    throw Error(lathe::text("[tokenizer] pre-tokenizer \"", type,
-                            "\" is not supported; supported are Sequence, Split, Digits, ByteLevel; in: ", where));
+    refuse("Sequence, Split, Digits, Punctuation, Metaspace, ByteLevel");
   }
 }
+
+PreTokenizer::PreTokenizer() : stages_(std::make_shared<const Stages>()) {}
 
 PreTokenizer::PreTokenizer(const nlohmann::json& json, const std::string& where) {
   auto stages = std::make_shared<Stages>();
   if (!json.is_null()) stages->add(json, where);
-  check(stages->complete,
-        "[tokenizer] no ByteLevel pre-tokenizer: not a byte-level model, the only kind that Lathe reads; in: ", where);
   stages_ = std::move(stages);
 }
 
-void PreTokenizer::split(std::string_view text, const std::function<void(std::string_view)>& piece) const {
+bool PreTokenizer::gives_bytes() const { return stages_->gives_bytes; }
+
+void PreTokenizer::split(std::string_view text, bool is_start,
+                         const std::function<void(std::string_view)>& piece) const {
+  const std::vector<Stage>& stages = stages_->list;
   // The pieces of each stage, cut depth first so that they stay in the cache, and kept so that they are allocated once.
-  std::vector<Pieces> pieces(stages_->before_bytes.size() + 1);
-  std::string prefixed;
-  const auto cut_words = [&](std::string_view part) {
-    if (stages_->add_prefix_space && !part.starts_with(' ')) {
-      prefixed.assign(1, ' ').append(part);
-      part = prefixed;
-    }
-    if (!stages_->split_words) return piece(part);
-    pieces.back().clear();
-    split_gpt2_words(part, pieces.back());
-    for (const std::string_view word : pieces.back()) piece(word);
-  };
-  const auto cut = [&](const auto& self, std::size_t stage, std::string_view part) -> void {
-    if (stage == stages_->before_bytes.size()) return cut_words(part);
+  std::vector<Pieces> pieces(stages.size());
+  std::vector<std::string> changed(stages.size());
+  const auto cut = [&](const auto& self, std::size_t stage, std::string_view part, bool starts) -> void {
+    if (stage == stages.size()) return piece(part);
     pieces[stage].clear();
-    std::visit([&](const auto& splitter) { splitter.split(part, pieces[stage]); }, stages_->before_bytes[stage]);
-    for (const std::string_view finer : pieces[stage]) self(self, stage + 1, finer);
+    const Part input{part, starts, changed[stage]};
+    std::visit([&](const auto& splitter) { splitter.split(input, pieces[stage]); }, stages[stage]);
+    for (const std::string_view finer : pieces[stage]) {
+      self(self, stage + 1, finer, starts);
+      starts = false;
+    }
   };
-  if (!text.empty()) cut(cut, 0, text);
+  if (!text.empty()) cut(cut, 0, text, is_start);
 }
 
 }  // namespace lathe

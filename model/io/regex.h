@@ -16,7 +16,7 @@ class Regex {
 
   /// Calls `found(begin, end)` with the byte offsets of every match, left to right. An empty match that touches the
   /// match before it is passed over.  Throws Error when a limit is hit.
-  void for_each_match(std::string_view text, const std::function<void(std::size_t, std::size_t)>& found) const;
+  void for_each_match(std::string_view subject, const std::function<void(std::size_t, std::size_t)>& found) const;
 
  private:
   struct Code;  // owns the compiled pattern

@@ -1,11 +1,12 @@
 #include "model/io/tokenizer.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "model/data/error.h"
 #include "model/io/json_file.h"
 #include "model/io/tokenizer_parts.h"
-#include "model/io/unicode_nfc.h"
+#include "model/io/tokenizer_sentencepiece.h"
 #include "model/io/utf8.h"
 
 namespace lathe {
@@ -14,53 +15,67 @@ namespace {
 
 constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;  // places in it are counted in 32 bits
 
-/// Where a character starts that `bytes` end in the middle of; their size if they end with a whole one.
-std::size_t unfinished_from(std::string_view bytes) {
-  for (std::size_t back = 1; back <= 3 && back <= bytes.size(); ++back) {
-    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;
-    const std::size_t length = byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
-    // More than one U+FFFD would mean that it is broken already (ED A0).
-    const std::string_view start = bytes.substr(bytes.size() - back);
-    const bool can_finish = length > back && repair_utf8(start).text == "\xEF\xBF\xBD";
-    return can_finish ? bytes.size() - back : bytes.size();
-  }
-  return bytes.size();
-}
-
 }  // namespace
 
 Tokenizer::Tokenizer(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
 
 Tokenizer Tokenizer::from_files(TokenizerFiles files, const std::string& source) {
-  auto parts = std::make_shared<Parts>(read_tokenizer_json(parse_json(files.tokenizer_json, source), source));
-  parts->files = std::move(files);
+  auto parts = std::make_shared<Parts>(files.tokenizer_json.empty() && !files.tokenizer_model.empty()
+                                           ? read_tokenizer_model(files, source)
+                                           : read_tokenizer_json(parse_json(files.tokenizer_json, source), source));
+  const TokenizerFiles equivalent = std::exchange(parts->files, std::move(files));
+  const auto fill = [&](std::string TokenizerFiles::*file) {
+    if ((parts->files.*file).empty()) parts->files.*file = equivalent.*file;
+  };
+  fill(&TokenizerFiles::tokenizer_json);
+  fill(&TokenizerFiles::tokenizer_config_json);
+  fill(&TokenizerFiles::generation_config_json);
   read_tokenizer_config(*parts, source);
   return Tokenizer(std::move(parts));
 }
 
 Tokenizer Tokenizer::from_folder(const std::filesystem::path& folder) {
-  const auto read_if_there = [&folder](const char* name) {
-    const std::filesystem::path path = folder / name;
+  const auto is_there = [&folder](const char* name) {
     std::error_code unreadable;  // then reading says more
-    return std::filesystem::exists(path, unreadable) ? read_file(path) : std::string();
+    return std::filesystem::exists(folder / name, unreadable);
   };
-  const std::filesystem::path path = folder / "tokenizer.json";
-  std::error_code unreadable;
-  check(std::filesystem::exists(path, unreadable),
-        "[tokenizer] no tokenizer.json, the only tokenizer file of a folder that Lathe reads; "
-        "transformers' save_pretrained writes one; folder: ",
-        folder.string());
-  return from_files({.tokenizer_json = read_file(path),
-                     .tokenizer_config_json = read_if_there("tokenizer_config.json"),
-                     .chat_template_jinja = read_if_there("chat_template.jinja"),
-                     .generation_config_json = read_if_there("generation_config.json")},
-                    path.string());
+  const auto read_if_there = [&](const char* name) {
+    return is_there(name) ? read_file(folder / name) : std::string();
+  };
+  if (!is_there("tokenizer.json") && !is_there("tokenizer.model")) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "the folder has no tokenizer",
+                 .where = folder.string(),
+                 .got = "neither",
+                 .expected = "tokenizer.json or tokenizer.model",
+                 .hint = "put it beside the weights; transformers' save_pretrained writes tokenizer.json"});
+  }
+  TokenizerFiles files{.tokenizer_json = read_if_there("tokenizer.json"),
+                       .tokenizer_config_json = read_if_there("tokenizer_config.json"),
+                       .chat_template_jinja = read_if_there("chat_template.jinja"),
+                       .generation_config_json = read_if_there("generation_config.json"),
+                       .tokenizer_model = read_if_there("tokenizer.model")};
+  const bool has_json = is_there("tokenizer.json");
+  if (!has_json && is_there("added_tokens.json") &&
+      files.tokenizer_config_json.find("added_tokens_decoder") == std::string::npos) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "tokens are added to tokenizer.model in a way that is not supported",
+                 .where = (folder / "added_tokens.json").string(),
+                 .got = "added_tokens.json alone",
+                 .expected = "\"added_tokens_decoder\" in tokenizer_config.json",
+                 .hint = "open the tokenizer with transformers and save it again, which writes tokenizer.json"});
+  }
+  return from_files(std::move(files), (folder / (has_json ? "tokenizer.json" : "tokenizer.model")).string());
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
-  check(text.size() <= kMaxTextBytes, "[tokenizer] a text of ", text.size(), " bytes, expected at most ", kMaxTextBytes,
-        "; cut it into parts");
+  if (text.size() > kMaxTextBytes) {
+    throw Error({.code = ErrorCode::Limit,
+                 .what = "the text is too long",
+                 .got = lathe::text(text.size(), " bytes"),
+                 .expected = lathe::text("at most ", kMaxTextBytes),
+                 .hint = "cut it into parts"});
+  }
   std::string repaired;
   if (!is_utf8(text)) text = repaired = repair_utf8(text).text;
 
@@ -71,10 +86,14 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions
   const std::function<void(std::string_view)> on_piece = [&](std::string_view piece) {
     parts_->bpe.encode(piece, scratch, ids);
   };
-  const auto on_normalized = [&](std::string_view part) { parts_->pre_tokenizer.split(part, on_piece); };
   const auto on_text = [&](std::string_view part) {
-    const std::string normalized = parts_->normalize_nfc ? to_nfc(part) : std::string();
-    parts_->after_normalization.split(parts_->normalize_nfc ? normalized : part, on_normalized, on_token);
+    const bool is_start = part.data() == text.data();
+    const std::string normalized = parts_->normalizer.is_none() ? std::string() : parts_->normalizer(part);
+    const std::string_view whole = parts_->normalizer.is_none() ? part : normalized;
+    const auto on_normalized = [&](std::string_view rest) {
+      parts_->pre_tokenizer.split(rest, is_start && rest.data() == whole.data(), on_piece);
+    };
+    parts_->after_normalization.split(whole, on_normalized, on_token);
   };
   parts_->before_normalization.split(text, on_text, on_token);
   if (options.add_special_tokens) ids.insert(ids.end(), parts_->frame.after.begin(), parts_->frame.after.end());
@@ -82,11 +101,14 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, DecodeOptions options) const {
-  std::string bytes;
+  std::string text;
+  TokenDecoder decoder;
   for (const std::int32_t id : ids) {
-    if (!options.skip_special_tokens || !is_special(id)) bytes += parts_->tokens.vocabulary.bytes(id);
+    if (options.skip_special_tokens && is_special(id)) continue;
+    decoder.push(parts_->tokens.vocabulary, parts_->decoder, id, text);
   }
-  return is_utf8(bytes) ? bytes : repair_utf8(bytes).text;
+  decoder.finish(parts_->decoder, text);
+  return text;
 }
 
 std::string_view Tokenizer::token(std::int32_t id) const { return parts_->tokens.vocabulary.spelling(id); }
@@ -134,18 +156,16 @@ StreamDecoder::StreamDecoder(Tokenizer tokenizer, DecodeOptions options)
     : tokenizer_(std::move(tokenizer)), options_(options) {}
 
 std::string StreamDecoder::push(std::int32_t id) {
-  if (options_.skip_special_tokens && tokenizer_.is_special(id)) return {};
-  pending_ += tokenizer_.parts_->tokens.vocabulary.bytes(id);
-  const std::size_t whole = unfinished_from(pending_);
-  std::string text = repair_utf8(std::string_view(pending_).substr(0, whole)).text;
-  pending_.erase(0, whole);
+  std::string text;
+  if (options_.skip_special_tokens && tokenizer_.is_special(id)) return text;
+  decoder_.push(tokenizer_.parts_->tokens.vocabulary, tokenizer_.parts_->decoder, id, text);
   return text;
 }
 
 std::string StreamDecoder::finish() {
-  const std::string rest = std::move(pending_);
-  pending_.clear();
-  return repair_utf8(rest).text;
+  std::string text;
+  decoder_.finish(tokenizer_.parts_->decoder, text);
+  return text;
 }
 
 }  // namespace lathe

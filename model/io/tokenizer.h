@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/io/token_decoder.h"
+
 namespace lathe {
 
 class Checkpoint;
@@ -27,26 +29,31 @@ struct TokenizerFiles {
   std::string tokenizer_config_json{};
   std::string chat_template_jinja{};     ///< a template file beside the others wins over the one in tokenizer_config
   std::string generation_config_json{};  ///< read for its `eos_token_id`, a number or a list
+  std::string tokenizer_model{};  ///< bytes of sentencepiece or of tiktoken; read where tokenizer.json is missing
 };
 
 /// What a GGUF file says of its tokenizer (`tokenizer.ggml.*`, `tokenizer.chat_template`).
 struct GgufVocabulary {
-  std::string model;                ///< "gpt2" is byte-level BPE
-  std::string pre;                  ///< name of the pre-tokenizer: "smollm", "llama-bpe", "gpt-2"
-  std::vector<std::string> tokens;  ///< in byte-level spelling
-  std::vector<int32_t> types;       ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
-  std::vector<std::string> merges;  ///< "left right"
-  std::optional<int32_t> bos_id, eos_id, unknown_id, padding_id;
-  std::vector<int32_t> more_eos_ids;  ///< eot and eom, where given
-  std::optional<bool> add_bos, add_eos;
-  std::string chat_template;
+  std::string model{};                ///< "gpt2": byte-level BPE with merges; "llama": sentencepiece with scores
+  std::string pre{};                  ///< of "gpt2" the name of the pre-tokenizer: "smollm", "llama-bpe", "gpt-2"
+  std::vector<std::string> tokens{};  ///< of "gpt2" in byte-level spelling
+  std::vector<float> scores{};        ///< of "llama"
+  std::vector<int32_t> types{};       ///< 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
+  std::vector<std::string> merges{};  ///< "left right"
+  std::optional<int32_t> bos_id{}, eos_id{}, unknown_id{}, padding_id{};
+  std::vector<int32_t> more_eos_ids{};  ///< eot and eom, where given
+  std::optional<bool> add_bos{}, add_eos{};
+  std::optional<bool> add_space_prefix{}, remove_extra_whitespaces{};  ///< of "llama"
+  std::string chat_template{};
 };
 
-/// Byte-level BPE as GPT-2, SmolLM2 and Llama-3 use it; ids equal those of the Hugging Face `tokenizers` package.
-/// Immutable: copies share, const methods may run on any threads at once.
+/// BPE on bytes as GPT-2, SmolLM2 and Llama-3 use it, or on characters as Llama-2 and Mistral do. Ids equal those of
+/// the Hugging Face `tokenizers` package for a tokenizer.json and of `sentencepiece` for a tokenizer.model. Immutable:
+/// copies share, const methods may run on any threads at once.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json and, where they exist, tokenizer_config.json, chat_template.jinja, generation_config.json.
+  /// Reads tokenizer.json, or where that is missing tokenizer.model, and, where they exist, tokenizer_config.json,
+  /// chat_template.jinja, generation_config.json.
   /// Throws Error that names what is missing, broken or not supported.
   static Tokenizer from_folder(const std::filesystem::path& folder);
 
@@ -85,7 +92,8 @@ class Tokenizer {
   /// The Jinja text, empty if the model has none; see chat_template.h.
   const std::string& chat_template() const;
 
-  /// What to write beside saved weights: the bytes it was read from; for GGUF, an equivalent tokenizer.json.
+  /// What to write beside saved weights: the bytes it was read from; for GGUF and tokenizer.model, also an equivalent
+  /// tokenizer.json, if there can be one.
   const TokenizerFiles& files() const;
 
   struct Parts;  ///< tokenizer_parts.h
@@ -118,7 +126,7 @@ class StreamDecoder {
  private:
   Tokenizer tokenizer_;
   DecodeOptions options_;
-  std::string pending_;  // bytes of an unfinished character, fewer than four
+  TokenDecoder decoder_;
 };
 
 }  // namespace lathe

@@ -18,7 +18,14 @@ std::optional<std::int32_t> special_id(JsonObject config, const json& file, cons
   if (!config.has(key)) return std::nullopt;
   const std::string token = file[key].is_object() ? config.object(key).string("content") : config.string(key);
   const auto id = vocabulary.id_of(token);
-  check(id.has_value(), "[tokenizer] the ", key, " \"", token, "\" is not in the vocabulary; in: ", config.where());
+  if (!id) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = text("the ", key, " is not in the vocabulary"),
+                 .where = config.where(),
+                 .got = text("\"", token.substr(0, 100), "\""),
+                 .expected = "a token",
+                 .hint = kSaveTokenizerAgain});
+  }
   return id;
 }
 
@@ -35,8 +42,14 @@ std::string template_of(JsonObject config, const json& file) {
 void read_generation_config(Tokenizer::Parts& parts, const std::string& where) {
   const json file = parse_json(parts.files.generation_config_json, where);
   for (const std::int64_t id : JsonObject(file, where).integer_or_list("eos_token_id")) {
-    check(parts.tokens.vocabulary.contains(id), "[tokenizer] eos_token_id ", id, " is not in the vocabulary of ",
-          parts.tokens.vocabulary.end_id(), "; in: ", where);
+    if (!parts.tokens.vocabulary.contains(id)) {
+      throw Error({.code = ErrorCode::Tokenizer,
+                   .what = "eos_token_id is not in the vocabulary",
+                   .where = where,
+                   .got = text(id),
+                   .expected = text("an id below ", parts.tokens.vocabulary.end_id()),
+                   .hint = "correct generation_config.json or get it again"});
+    }
     const auto eos = static_cast<std::int32_t>(id);
     const bool is_known = std::find(parts.eos_ids.begin(), parts.eos_ids.end(), eos) != parts.eos_ids.end();
     if (!is_known) parts.eos_ids.push_back(eos);
@@ -51,8 +64,11 @@ void read_tokenizer_config(Tokenizer::Parts& parts, const std::string& where) {
     const std::string source = where + ": tokenizer_config.json";
     const json file = parse_json(files.tokenizer_config_json, source);
     const JsonObject config(file, source);
-    parts.bos_id = special_id(config, file, "bos_token", parts.tokens.vocabulary);
-    if (const auto eos = special_id(config, file, "eos_token", parts.tokens.vocabulary)) parts.eos_ids.push_back(*eos);
+    if (const auto bos = special_id(config, file, "bos_token", parts.tokens.vocabulary)) parts.bos_id = bos;
+    if (const auto eos = special_id(config, file, "eos_token", parts.tokens.vocabulary)) {
+      std::erase(parts.eos_ids, *eos);
+      parts.eos_ids.insert(parts.eos_ids.begin(), *eos);
+    }
     parts.chat_template = template_of(config, file);
   }
   if (!files.chat_template_jinja.empty()) parts.chat_template = files.chat_template_jinja;

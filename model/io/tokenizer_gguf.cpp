@@ -1,10 +1,11 @@
 #include "model/io/tokenizer_gguf.h"
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "model/data/error.h"
+#include "model/io/gguf_pre_tokenizers.h"
 #include "model/io/tokenizer_parts.h"
+#include "model/io/tokenizer_sentencepiece.h"
 
 namespace lathe {
 
@@ -14,48 +15,36 @@ using nlohmann::json;
 
 constexpr int kControl = 3, kUserDefined = 4;  // GGUF's token types that are found in text by their spelling
 
-/// A GGUF file names its pre-tokenizer and leaves out the rules, which tokenizer.json spells out.
-struct NamedRules {
-  const char* name;
-  const char* pre_tokenizer;
-  bool is_llama3;
-};
-
-constexpr const char* kGpt2Rules = R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-  "use_regex": true})";
-constexpr const char* kSmolLmRules = R"({"type": "Sequence", "pretokenizers": [
-  {"type": "Digits", "individual_digits": true},
-  {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}]})";
-constexpr const char* kLlama3Rules = R"json({"type": "Sequence", "pretokenizers": [
-  {"type": "Split", "behavior": "Isolated", "invert": false, "pattern": {"Regex":
-   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
-  {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]})json";
-
-constexpr std::array<NamedRules, 6> kRules{{{"smollm", kSmolLmRules, false},
-                                            {"gpt-2", kGpt2Rules, false},
-                                            {"gpt2", kGpt2Rules, false},
-                                            {"llama-bpe", kLlama3Rules, true},
-                                            {"llama3", kLlama3Rules, true},
-                                            {"llama-v3", kLlama3Rules, true}}};
-
-const NamedRules& rules_named(const std::string& pre, const std::string& source) {
-  std::string known;
-  for (const NamedRules& rules : kRules) {
-    if (pre == rules.name) return rules;
-    known += (known.empty() ? "" : ", ") + std::string(rules.name);
-  }
-  throw Error(text("[tokenizer] pre-tokenizer \"", pre,
-                   "\" (tokenizer.ggml.pre) is not supported, and a guess would give ", "wrong ids; supported are ",
-                   known, "; the original Hugging Face folder may say more; file: ", source));
-}
-
 void check_vocabulary(const GgufVocabulary& vocabulary, const std::string& source) {
-  check(vocabulary.model == "gpt2", "[tokenizer] model \"", vocabulary.model, "\" (tokenizer.ggml.model) is not ",
-        "supported; supported is \"gpt2\", byte-level BPE; file: ", source);
-  check(vocabulary.types.empty() || vocabulary.types.size() == vocabulary.tokens.size(), "[tokenizer] ",
-        vocabulary.types.size(), " token types for ", vocabulary.tokens.size(), " tokens; file: ", source);
-  check(!vocabulary.merges.empty(), "[tokenizer] the merges (tokenizer.ggml.merges) are missing, without which text ",
-        "would get wrong ids; convert the model again, or open the original Hugging Face folder; file: ", source);
+  const std::size_t count = vocabulary.tokens.size();
+  if (vocabulary.model != "gpt2" && vocabulary.model != "llama") {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "the tokenizer's model is not supported",
+                 .where = text("tokenizer.ggml.model of ", source),
+                 .got = text("\"", vocabulary.model.substr(0, 100), "\""),
+                 .expected = "\"gpt2\" (byte-level BPE) or \"llama\" (sentencepiece)",
+                 .hint = "open the original Hugging Face folder"});
+  }
+  const auto check_count = [&](const char* key, std::size_t got, bool is_needed) {
+    if (got == count || (got == 0 && !is_needed)) return;
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = text("tokenizer.ggml.", key, " does not fit the tokens"),
+                 .where = source,
+                 .got = text(got, " entries"),
+                 .expected = text(count),
+                 .hint = "convert the model again"});
+  };
+  const bool is_llama = vocabulary.model == "llama";
+  check_count("token_type", vocabulary.types.size(), is_llama);
+  if (is_llama) check_count("scores", vocabulary.scores.size(), true);
+  if (!is_llama && vocabulary.merges.empty()) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "the merges are missing, without which text would get wrong ids",
+                 .where = text("tokenizer.ggml.merges of ", source),
+                 .got = "none",
+                 .expected = "a list of pairs",
+                 .hint = "convert the model again, or open the original Hugging Face folder"});
+  }
 }
 
 json added_tokens_json(const GgufVocabulary& vocabulary) {
@@ -77,9 +66,13 @@ json added_tokens_json(const GgufVocabulary& vocabulary) {
 json model_json(const GgufVocabulary& vocabulary, bool ignore_merges, const std::string& source) {
   json tokens = json::object();
   for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    const bool is_new = tokens.emplace(vocabulary.tokens[id], id).second;
-    check(is_new, "[tokenizer] token ", id, " \"", vocabulary.tokens[id].substr(0, 100),
-          "\" is there twice; file: ", source);
+    if (tokens.emplace(vocabulary.tokens[id], id).second) continue;
+    throw Error({.code = ErrorCode::DuplicateKey,
+                 .what = text("token \"", vocabulary.tokens[id].substr(0, 100), "\" is there twice"),
+                 .where = source,
+                 .got = text("id ", id, " once more"),
+                 .expected = "each token once",
+                 .hint = "convert the model again"});
   }
   return {{"type", "BPE"},
           {"dropout", nullptr},
@@ -94,14 +87,19 @@ json model_json(const GgufVocabulary& vocabulary, bool ignore_merges, const std:
 }
 
 const std::string& token_at(const GgufVocabulary& vocabulary, std::int64_t id, const std::string& source) {
-  check(id >= 0 && id < static_cast<std::int64_t>(vocabulary.tokens.size()), "[tokenizer] special token id ", id,
-        " is not in the vocabulary of ", vocabulary.tokens.size(), "; file: ", source);
+  if (id < 0 || id >= static_cast<std::int64_t>(vocabulary.tokens.size())) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "the id of a special token is not in the vocabulary",
+                 .where = source,
+                 .got = text(id),
+                 .expected = text("0 to ", static_cast<std::int64_t>(vocabulary.tokens.size()) - 1),
+                 .hint = "convert the model again"});
+  }
   return vocabulary.tokens[static_cast<std::size_t>(id)];
 }
 
-/// Puts the bos before and the eos after each text, where the file asks for it. Llama-3 adds its bos unless told not
-/// to.
-json post_processor_json(const GgufVocabulary& vocabulary, bool is_llama3, const std::string& source) {
+/// Puts the bos before and the eos after each text, where the file asks for it.
+json post_processor_json(const GgufVocabulary& vocabulary, bool adds_bos, const std::string& source) {
   json single = json::array(), special = json::object();
   const auto put = [&](bool wanted, const std::optional<std::int32_t>& id) {
     if (!wanted || !id) return;
@@ -111,7 +109,7 @@ json post_processor_json(const GgufVocabulary& vocabulary, bool is_llama3, const
   };
   const json first = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
              second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
-  put(vocabulary.add_bos.value_or(is_llama3), vocabulary.bos_id);
+  put(vocabulary.add_bos.value_or(adds_bos), vocabulary.bos_id);
   single.push_back(first);
   put(vocabulary.add_eos.value_or(false), vocabulary.eos_id);
   if (special.empty()) return nullptr;
@@ -140,64 +138,87 @@ std::string generation_json(const GgufVocabulary& vocabulary) {
   return config.dump(2) + "\n";
 }
 
-}  // namespace
-
-GgufVocabulary gguf_vocabulary(const GgufFile& file) {
-  const auto text_of = [&](const char* key) { return std::string(file.string(key).value_or("")); };
-  const auto texts_of = [&](const char* key) {
-    const auto* texts = file.strings(key);
-    return texts == nullptr ? std::vector<std::string>() : std::vector<std::string>(texts->begin(), texts->end());
-  };
-  const auto id_of = [&](const char* key) {
-    const auto id = file.integer(key);
-    check(!id || (*id >= 0 && *id < Vocabulary::kMaxTokens), "[tokenizer] ", key, " is ", id.value_or(0),
-          "; file: ", file.path().string());
-    return id ? std::optional(static_cast<std::int32_t>(*id)) : std::nullopt;
-  };
-  GgufVocabulary result{.model = text_of("tokenizer.ggml.model"),
-                        .pre = text_of("tokenizer.ggml.pre"),
-                        .tokens = texts_of("tokenizer.ggml.tokens"),
-                        .types = {},
-                        .merges = texts_of("tokenizer.ggml.merges"),
-                        .bos_id = id_of("tokenizer.ggml.bos_token_id"),
-                        .eos_id = id_of("tokenizer.ggml.eos_token_id"),
-                        .unknown_id = id_of("tokenizer.ggml.unknown_token_id"),
-                        .padding_id = id_of("tokenizer.ggml.padding_token_id"),
-                        .more_eos_ids = {},
-                        .add_bos = file.boolean("tokenizer.ggml.add_bos_token"),
-                        .add_eos = file.boolean("tokenizer.ggml.add_eos_token"),
-                        .chat_template = text_of("tokenizer.chat_template")};
-  for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
-    if (const auto id = id_of(key)) result.more_eos_ids.push_back(*id);
-  }
-  for (const std::int64_t type : file.integers("tokenizer.ggml.token_type").value_or(std::vector<std::int64_t>())) {
-    result.types.push_back(static_cast<std::int32_t>(type));
-  }
-  return result;
-}
-
-Tokenizer Tokenizer::from_gguf(const GgufVocabulary& vocabulary, const std::string& source) {
-  check_vocabulary(vocabulary, source);
-  const NamedRules& rules = rules_named(vocabulary.pre, source);
+/// Byte-level BPE, by way of the tokenizer.json that says the same.
+Tokenizer::Parts byte_level_parts(const GgufVocabulary& vocabulary, const std::string& source) {
+  const GgufRules rules = gguf_rules(vocabulary.pre, source);
+  const json decoder = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
   const json file = {{"version", "1.0"},
                      {"truncation", nullptr},
                      {"padding", nullptr},
                      {"added_tokens", added_tokens_json(vocabulary)},
-                     {"normalizer", nullptr},
-                     {"pre_tokenizer", json::parse(rules.pre_tokenizer)},
-                     {"post_processor", post_processor_json(vocabulary, rules.is_llama3, source)},
-                     {"decoder", json::parse(kGpt2Rules)},
-                     {"model", model_json(vocabulary, /*ignore_merges=*/rules.is_llama3, source)}};
-  auto parts = std::make_shared<Parts>(read_tokenizer_json(file, source));
-  try {
-    parts->files.tokenizer_json = file.dump(1);
-    parts->files.tokenizer_config_json = config_json(vocabulary, source).dump(2) + "\n";
-  } catch (const json::exception&) {
-    throw Error(text("[tokenizer] a token, a merge or the chat template is not UTF-8; file: ", source));
+                     {"normalizer", rules.normalizer},
+                     {"pre_tokenizer", rules.pre_tokenizer},
+                     {"post_processor", post_processor_json(vocabulary, rules.adds_bos, source)},
+                     {"decoder", decoder},
+                     {"model", model_json(vocabulary, rules.ignore_merges, source)}};
+  Tokenizer::Parts parts = read_tokenizer_json(file, source);
+  parts.files.tokenizer_json = file.dump(1);
+  return parts;
+}
+
+Tokenizer::Parts sentencepiece_parts(const GgufVocabulary& vocabulary, const std::string& source) {
+  SentencePieceModel model;
+  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    const std::int32_t type = vocabulary.types[id];
+    if (type < 1 || type > 6) {
+      throw Error({.code = ErrorCode::Tokenizer,
+                   .what = text("token ", id, " is of an unknown type"),
+                   .where = text("tokenizer.ggml.token_type of ", source),
+                   .got = text(type),
+                   .expected = "1 to 6",
+                   .hint = "convert the model again"});
+    }
+    const auto kind = static_cast<SentencePiece::Kind>(type);
+    model.pieces.push_back({vocabulary.tokens[id], vocabulary.scores[id], kind});
+    model.byte_fallback |= kind == SentencePiece::Kind::Byte;
   }
-  parts->files.generation_config_json = generation_json(vocabulary);
-  read_tokenizer_config(*parts, source);
-  return Tokenizer(std::move(parts));
+  model.normalizer.add_dummy_prefix = vocabulary.add_space_prefix.value_or(true);
+  model.normalizer.remove_extra_whitespaces = false;
+  if (vocabulary.remove_extra_whitespaces.value_or(false)) {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "a tokenizer that removes spaces is not supported",
+                 .where = text("tokenizer.ggml.remove_extra_whitespaces of ", source),
+                 .got = "true",
+                 .expected = "false",
+                 .hint = "open the original Hugging Face folder"});
+  }
+  for (const auto& id : {vocabulary.bos_id, vocabulary.eos_id}) {
+    if (id) token_at(vocabulary, *id, source);
+  }
+  const SentencePieceUse use{.bos_id = vocabulary.bos_id,
+                             .eos_id = vocabulary.eos_id,
+                             .add_bos = vocabulary.add_bos.value_or(true),
+                             .add_eos = vocabulary.add_eos.value_or(false),
+                             .finds_user_defined_first = true};
+  Tokenizer::Parts parts = parts_of_sentencepiece(model, use, source);
+  parts.files.tokenizer_json = sentencepiece_as_json(model, parts).dump(1);
+  return parts;
+}
+
+}  // namespace
+
+Tokenizer::Parts parts_of_gguf(const GgufVocabulary& vocabulary, const std::string& source) {
+  check_vocabulary(vocabulary, source);
+  try {
+    Tokenizer::Parts parts =
+        vocabulary.model == "llama" ? sentencepiece_parts(vocabulary, source) : byte_level_parts(vocabulary, source);
+    parts.files.tokenizer_config_json = config_json(vocabulary, source).dump(2) + "\n";
+    parts.files.generation_config_json = generation_json(vocabulary);
+    read_tokenizer_config(parts, source);
+    return parts;
+  } catch (const json::exception&) {
+    throw Error({.code = ErrorCode::Utf8,
+                 .what = "a token, a merge or the chat template is not UTF-8",
+                 .where = source,
+                 .got = "other bytes",
+                 .expected = "UTF-8",
+                 .hint = "convert the model again"});
+  }
+}
+
+Tokenizer Tokenizer::from_gguf(const GgufVocabulary& vocabulary, const std::string& source) {
+  return Tokenizer(std::make_shared<const Parts>(parts_of_gguf(vocabulary, source)));
 }
 
 }  // namespace lathe

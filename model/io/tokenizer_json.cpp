@@ -4,7 +4,6 @@
 #include "model/data/error.h"
 #include "model/data/json_object.h"
 #include "model/io/tokenizer_parts.h"
-#include "model/io/unicode_nfc.h"
 
 namespace lathe {
 
@@ -16,16 +15,33 @@ constexpr std::size_t kMaxMerges = 8'000'000;
 constexpr std::size_t kMaxAddedTokens = 100'000;
 constexpr std::int64_t kMaxIdGap = 100'000;  // ids without a token: padding of the vocabulary
 
-Vocabulary read_vocabulary(const json& model, const std::string& where) {
+[[noreturn]] void refuse(const std::string& what, const std::string& got, const std::string& expected,
+                         const std::string& where) {
+  throw Error({.code = ErrorCode::Tokenizer,
+               .what = what,
+               .where = where,
+               .got = got,
+               .expected = expected,
+               .hint = kSaveTokenizerAgain});
+}
+
+std::string shown(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 200);
+}
+
+Vocabulary read_vocabulary(const json& model, Spelling spelling, const std::string& where) {
   const auto found = model.find("vocab");
-  check(found != model.end() && found->is_object() && !found->empty(),
-        "[tokenizer] \"vocab\" is not an object that holds tokens; in: ", where);
-  const json& vocabulary = *found;
-  Vocabulary result;
-  const auto count = static_cast<std::int64_t>(vocabulary.size());
-  for (const auto& [token, id] : vocabulary.items()) {
-    check(id.is_number_integer() && id <= count + kMaxIdGap, "[tokenizer] token \"", token.substr(0, 100), "\" has id ",
-          id.dump(), ", expected an integer that fits a vocabulary of ", count, " tokens; in: ", where);
+  if (found == model.end() || !found->is_object() || found->empty()) {
+    refuse("\"vocab\" holds no tokens", found == model.end() ? "nothing" : found->type_name(),
+           "an object of tokens and ids", where);
+  }
+  Vocabulary result(spelling);
+  const auto count = static_cast<std::int64_t>(found->size());
+  for (const auto& [token, id] : found->items()) {
+    if (!id.is_number_integer() || id > count + kMaxIdGap) {
+      refuse(text("the id of token \"", token.substr(0, 100), "\" cannot be"), shown(id),
+             text("an integer that fits a vocabulary of ", count, " tokens"), where);
+    }
     result.add(token, id.get<std::int64_t>(), where);
   }
   return result;
@@ -42,37 +58,60 @@ MergeRule read_merge(const json& merge, const std::string& where) {
       return {both.substr(0, space), both.substr(space + 1)};
     }
   }
-  const std::string shown = merge.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 200);
-  throw Error(lathe::text("[tokenizer] merge ", shown, ", expected two tokens; in: ", where));
+  refuse("a merge is not one of two tokens", shown(merge), "two tokens", where);
+}
+
+std::vector<BpeRule> read_rules(const json& model, const Vocabulary& vocabulary, const std::string& where) {
+  const auto found = model.find("merges");
+  if (found == model.end() || !found->is_array()) {
+    refuse("\"merges\" is not a list", found == model.end() ? "nothing" : found->type_name(), "a list of pairs", where);
+  }
+  if (found->size() > kMaxMerges) {
+    throw Error({.code = ErrorCode::Limit,
+                 .what = "too many merges",
+                 .where = where,
+                 .got = text(found->size()),
+                 .expected = text("at most ", kMaxMerges),
+                 .hint = kSaveTokenizerAgain});
+  }
+  std::vector<MergeRule> merges;
+  merges.reserve(found->size());
+  for (const json& merge : *found) merges.push_back(read_merge(merge, where));
+  return rules_of_merges(vocabulary, merges, where);
 }
 
 Bpe read_bpe(const json& model, const Vocabulary& vocabulary, const std::string& where) {
   JsonObject object(model, where);
-  const json* merges = model.contains("merges") ? &model["merges"] : nullptr;
-  check(merges != nullptr && merges->is_array() && merges->size() <= kMaxMerges,
-        "[tokenizer] \"merges\" is not a list of at most ", kMaxMerges, " pairs; in: ", where);
-  std::vector<MergeRule> rules;
-  rules.reserve(merges->size());
-  for (const json& merge : *merges) rules.push_back(read_merge(merge, where));
-
-  check(object.number("dropout", 0) == 0, "[tokenizer] BPE dropout makes ids random and is not supported; in: ", where);
+  if (object.number("dropout", 0) != 0) {
+    refuse("BPE dropout makes ids random and is not supported", shown(model["dropout"]), "none", where);
+  }
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    check(object.string(affix, "").empty(), "[tokenizer] BPE ", affix, " is not supported; in: ", where);
+    if (const std::string got = object.string(affix, ""); !got.empty()) {
+      refuse(text("BPE ", affix, " is not supported"), text("\"", got.substr(0, 100), "\""), "none", where);
+    }
   }
   BpeOptions options{.ignore_merges = object.boolean("ignore_merges", false),
-                     .unknown_token = std::nullopt,
+                     .byte_fallback = object.boolean("byte_fallback", false),
                      .fuse_unknown = object.boolean("fuse_unk", false)};
-  if (object.has("unk_token")) options.unknown_token = object.string("unk_token");
-  Bpe bpe(vocabulary, rules, options, where);
-  check(!object.boolean("byte_fallback", false) || bpe.covers_all_bytes(),
-        "[tokenizer] BPE byte_fallback is not supported in a byte-level vocabulary that lacks bytes; in: ", where);
+  if (object.has("unk_token")) {
+    const std::string unknown = object.string("unk_token");
+    options.unknown_id = vocabulary.id_of(unknown);
+    if (!options.unknown_id) {
+      refuse("the unknown token is not in the vocabulary", text("\"", unknown.substr(0, 100), "\""), "a token", where);
+    }
+  }
+  const bool falls_back = options.byte_fallback;
+  Bpe bpe(vocabulary, read_rules(model, vocabulary, where), std::move(options));
+  if (falls_back && vocabulary.spelled_as() == Spelling::Bytes && !bpe.covers_all_bytes()) {
+    refuse("BPE byte_fallback in a byte-level vocabulary that lacks bytes is not supported", "true", "false", where);
+  }
   return bpe;
 }
 
 AddedToken read_added_token(JsonObject entry) {
   AddedToken token;
   token.content = entry.string("content");
-  check(!token.content.empty(), "[tokenizer] an added token has no content; in: ", entry.where());
+  if (token.content.empty()) refuse("an added token has no content", "\"\"", "its text", entry.where());
   token.special = entry.boolean("special", false);
   token.single_word = entry.boolean("single_word", false);
   token.lstrip = entry.boolean("lstrip", false);
@@ -81,30 +120,48 @@ AddedToken read_added_token(JsonObject entry) {
   return token;
 }
 
-/// Added tokens that the model's vocabulary lacks follow it, in the order of the list; their "id" must say the same.
-Tokens read_tokens(const json& file, bool nfc, const std::string& where) {
-  Tokens tokens{.vocabulary = read_vocabulary(file.at("model"), where), .added = {}, .special = {}};
+std::vector<JsonObject> added_token_list(const json& file, const std::string& where) {
   JsonObject object(file, where);
-  std::vector<JsonObject> list;
-  if (object.has("added_tokens")) list = object.objects("added_tokens");
-  check(list.size() <= kMaxAddedTokens, "[tokenizer] ", list.size(), " added tokens, expected at most ",
-        kMaxAddedTokens, "; in: ", where);
+  if (!object.has("added_tokens")) return {};
+  std::vector<JsonObject> list = object.objects("added_tokens");
+  if (list.size() > kMaxAddedTokens) {
+    throw Error({.code = ErrorCode::Limit,
+                 .what = "too many added tokens",
+                 .where = where,
+                 .got = text(list.size()),
+                 .expected = text("at most ", kMaxAddedTokens),
+                 .hint = kSaveTokenizerAgain});
+  }
+  return list;
+}
+
+/// Added tokens that the model's vocabulary lacks follow it, in the order of the list; their "id" must say the same.
+Tokens read_tokens(const json& file, const Normalizer& normalizer, Spelling spelling, const std::string& where) {
+  Tokens tokens{.vocabulary = read_vocabulary(file.at("model"), spelling, where), .added = {}, .special = {}};
   std::int64_t next = tokens.vocabulary.count();
   std::set<std::string> seen;
-  for (JsonObject& entry : list) {
+  for (JsonObject& entry : added_token_list(file, where)) {
     AddedToken token = read_added_token(entry);
-    check(seen.insert(token.content).second, "[tokenizer] added token \"", token.content,
-          "\" is there twice; in: ", where);
+    const std::string name = text("added token \"", token.content.substr(0, 100), "\"");
+    if (!seen.insert(token.content).second) {
+      throw Error({.code = ErrorCode::DuplicateKey,
+                   .what = name + " is there twice",
+                   .where = where,
+                   .got = text("a second id ", entry.integer("id")),
+                   .expected = "each token once",
+                   .hint = kSaveTokenizerAgain});
+    }
     const auto known = tokens.vocabulary.id_of(token.content);
     const std::int64_t id = known ? *known : next;
-    check(entry.integer("id") == id, "[tokenizer] added token \"", token.content, "\" says id ", entry.integer("id"),
-          ", but by its place it has id ", id, "; in: ", where);
+    if (entry.integer("id") != id) {
+      refuse(name + " has not the id of its place", text("id ", entry.integer("id")), text("id ", id), where);
+    }
     if (!known) tokens.vocabulary.add(token.content, id, where);
     next = std::max(next, id + 1);
     token.id = static_cast<std::int32_t>(id);
-    if (token.normalized && nfc) {
+    if (token.normalized && !normalizer.is_none()) {
       // From here on `tokenizers` knows the token by its normalized content, as the text will hold it.
-      token.content = to_nfc(token.content);
+      token.content = normalizer(token.content);
       tokens.vocabulary.respell(token.id, token.content);
     }
     tokens.added.push_back(std::move(token));
@@ -114,70 +171,7 @@ Tokens read_tokens(const json& file, bool nfc, const std::string& where) {
   return tokens;
 }
 
-bool read_normalizer(const json& normalizer, const std::string& where) {
-  if (normalizer.is_null()) return false;
-  JsonObject object(normalizer, where);
-  const std::string type = object.string("type");
-  if (type == "NFC") return true;
-  check(type == "Sequence", "[tokenizer] normalizer \"", type,
-        "\" is not supported; supported are NFC, Sequence; in: ", where);
-  bool nfc = false;
-  object.objects("normalizers");
-  for (const json& part : normalizer["normalizers"]) nfc |= read_normalizer(part, where);
-  return nfc;
-}
-
-void check_decoder(const json& decoder, const std::string& where) {
-  const std::string type = decoder.is_null() ? "none" : JsonObject(decoder, where).string("type");
-  check(type == "ByteLevel", "[tokenizer] decoder \"", type,
-        "\" is not supported; supported is ByteLevel; in: ", where);
-}
-
-std::vector<std::int32_t> ids_of_special(JsonObject& processor, const std::string& name, const Vocabulary& vocabulary) {
-  std::vector<std::int32_t> result;
-  for (const std::int64_t id : processor.object("special_tokens").object(name).integers("ids")) {
-    check(vocabulary.contains(id), "[tokenizer] the post-processor's \"", name, "\" has id ", id,
-          ", which is not in the vocabulary; in: ", processor.where());
-    result.push_back(static_cast<std::int32_t>(id));
-  }
-  return result;
-}
-
-SpecialFrame read_template(JsonObject processor, const Vocabulary& vocabulary) {
-  SpecialFrame frame;
-  int sequences = 0;
-  for (JsonObject& item : processor.objects("single")) {
-    if (item.has("Sequence")) {
-      ++sequences;
-    } else {
-      const std::string name = item.object("SpecialToken").string("id");
-      std::vector<std::int32_t>& side = sequences == 0 ? frame.before : frame.after;
-      const std::vector<std::int32_t> ids = ids_of_special(processor, name, vocabulary);
-      side.insert(side.end(), ids.begin(), ids.end());
-    }
-  }
-  check(sequences == 1, "[tokenizer] the post-processor's template holds the text ", sequences,
-        " times, expected once; in: ", processor.where());
-  return frame;
-}
-
-SpecialFrame read_post_processor(const json& processor, const Vocabulary& vocabulary, const std::string& where) {
-  if (processor.is_null()) return {};
-  JsonObject object(processor, where);
-  const std::string type = object.string("type");
-  if (type == "ByteLevel") return {};  // changes offsets, not ids
-  if (type == "TemplateProcessing") return read_template(object, vocabulary);
-  check(type == "Sequence", "[tokenizer] post-processor \"", type,
-        "\" is not supported; supported are ByteLevel, TemplateProcessing, Sequence; in: ", where);
-  SpecialFrame frame;
-  object.objects("processors");
-  for (const json& part : processor["processors"]) {
-    const SpecialFrame outer = read_post_processor(part, vocabulary, where);
-    frame.before.insert(frame.before.begin(), outer.before.begin(), outer.before.end());
-    frame.after.insert(frame.after.end(), outer.after.begin(), outer.after.end());
-  }
-  return frame;
-}
+}  // namespace
 
 AddedTokenMatcher matcher_of(const Tokens& tokens, bool normalized) {
   std::vector<AddedToken> chosen;
@@ -187,33 +181,40 @@ AddedTokenMatcher matcher_of(const Tokens& tokens, bool normalized) {
   return AddedTokenMatcher(std::move(chosen));
 }
 
-}  // namespace
-
 Tokenizer::Parts read_tokenizer_json(const json& file, const std::string& where) {
   JsonObject object(file, where);
   const std::string type = object.object("model").string("type", "BPE");
-  check(type == "BPE", "[tokenizer] model \"", type, "\" is not supported; supported is BPE; in: ", where);
+  if (type != "BPE") {
+    throw Error({.code = ErrorCode::Tokenizer,
+                 .what = "the tokenizer's model is not supported",
+                 .where = where,
+                 .got = text("\"", type, "\""),
+                 .expected = "\"BPE\"",
+                 .hint = "models of the Llama family have it"});
+  }
   const auto part = [&](const char* key) { return file.value(key, json()); };
   // Asked first: what kind of tokenizer it is says more than what its vocabulary lacks.
-  const bool nfc = read_normalizer(part("normalizer"), where);
+  Normalizer normalizer(part("normalizer"), where);
   PreTokenizer pre_tokenizer(part("pre_tokenizer"), where);
-  check_decoder(part("decoder"), where);
-  Tokens tokens = read_tokens(file, nfc, where);
+  DecoderRules decoder = DecoderRules::from_json(part("decoder"), where);
+  if (pre_tokenizer.gives_bytes() != (decoder.spelling == Spelling::Bytes)) {
+    refuse("the pre-tokenizer and the decoder do not fit together",
+           pre_tokenizer.gives_bytes() ? "ByteLevel before, text after" : "text before, ByteLevel after",
+           "ByteLevel in both or in none", where);
+  }
+  Tokens tokens = read_tokens(file, normalizer, decoder.spelling, where);
   Bpe bpe = read_bpe(file["model"], tokens.vocabulary, where);
   SpecialFrame frame = read_post_processor(part("post_processor"), tokens.vocabulary, where);
   AddedTokenMatcher before = matcher_of(tokens, /*normalized=*/false);
   AddedTokenMatcher after = matcher_of(tokens, /*normalized=*/true);
   return {.tokens = std::move(tokens),
           .before_normalization = std::move(before),
-          .normalize_nfc = nfc,
+          .normalizer = std::move(normalizer),
           .after_normalization = std::move(after),
           .pre_tokenizer = std::move(pre_tokenizer),
           .bpe = std::move(bpe),
           .frame = std::move(frame),
-          .bos_id = std::nullopt,
-          .eos_ids = {},
-          .chat_template = {},
-          .files = {}};
+          .decoder = std::move(decoder)};
 }
 
 }  // namespace lathe

@@ -12,7 +12,9 @@ Tokenizer load_tokenizer(const Checkpoint& checkpoint) {
 
 Tokenizer load_tokenizer(const std::filesystem::path& model) {
   std::error_code unreadable;  // then opening says more
-  if (std::filesystem::exists(model / "tokenizer.json", unreadable)) return Tokenizer::from_folder(model);
+  for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
+    if (std::filesystem::exists(model / name, unreadable)) return Tokenizer::from_folder(model);
+  }
   return load_tokenizer(open_checkpoint(model));
 }
 

@@ -7,11 +7,12 @@ namespace lathe {
 
 /// What a character is to a pre-tokenizer, as bits.
 enum CharacterClass : std::uint8_t {
-  kLetter = 1,   ///< \p{L}
-  kNumber = 2,   ///< \p{N}
-  kSpace = 4,    ///< \s
-  kNumeric = 8,  ///< what the Digits pre-tokenizer splits off: \p{N} of a later Unicode version
-  kWord = 16,    ///< \w, for added tokens that match whole words only
+  kLetter = 1,        ///< \p{L}
+  kNumber = 2,        ///< \p{N}
+  kSpace = 4,         ///< \s
+  kNumeric = 8,       ///< what the Digits pre-tokenizer splits off: \p{N} of a later Unicode version
+  kWord = 16,         ///< \w, for added tokens that match whole words only
+  kPunctuation = 32,  ///< what the Punctuation pre-tokenizer splits at
 };
 
 /// CharacterClass bits by code point, 0x110000 of them.

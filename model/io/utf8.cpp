@@ -50,6 +50,15 @@ std::size_t valid_utf8_prefix(std::string_view bytes) {
   return at;
 }
 
+std::string utf8_of(char32_t character) {
+  const auto byte = [](char32_t value) { return static_cast<char>(static_cast<unsigned char>(value)); };
+  const auto tail = [&](int shift) { return byte(0x80 | (character >> shift & 0x3F)); };
+  if (character < 0x80) return {byte(character)};
+  if (character < 0x800) return {byte(0xC0 | character >> 6), tail(0)};
+  if (character < 0x10000) return {byte(0xE0 | character >> 12), tail(6), tail(0)};
+  return {byte(0xF0 | character >> 18), tail(12), tail(6), tail(0)};
+}
+
 RepairedUtf8 repair_utf8(std::string_view bytes) {
   RepairedUtf8 result;
   result.text.reserve(bytes.size());

@@ -11,6 +11,9 @@ std::size_t valid_utf8_prefix(std::string_view bytes);
 
 inline bool is_utf8(std::string_view bytes) { return valid_utf8_prefix(bytes) == bytes.size(); }
 
+/// The one to four bytes of a character, which must not be a surrogate.
+std::string utf8_of(char32_t character);
+
 struct RepairedUtf8 {
   std::string text;
   std::int64_t replaced_bytes = 0;

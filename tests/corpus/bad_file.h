@@ -37,8 +37,10 @@ std::vector<BadFile> gguf_corpus();
 std::vector<BadFile> pytorch_corpus();
 std::vector<BadFile> pickle_corpus();  ///< a part of it
 std::vector<BadFile> config_corpus();  ///< config.json, index, folder
+std::vector<BadFile> tokenizer_corpus();
+std::vector<BadFile> sentencepiece_corpus();
 
-/// All that are models: everything but the datasets.
+/// All that are models: everything but tokenizers and datasets.
 std::vector<BadFile> model_corpus();
 
 }  // namespace lathe

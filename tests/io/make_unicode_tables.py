@@ -40,6 +40,11 @@ def word():
     return {code for code, encoding in zip(CODES, encodings) if 1 not in encoding.ids}
 
 
+def punctuation():
+    """The characters that the Punctuation pre-tokenizer removes if told so."""
+    return {code for code in CODES if not pre_tokenizers.Punctuation("removed").pre_tokenize_str(chr(code))}
+
+
 def write(name, what, numbers):
     lines = [f"// {what}", f"// Made by tests/io/make_unicode_tables.py with tokenizers {tokenizers.__version__}."]
     line = ""
@@ -52,7 +57,7 @@ def write(name, what, numbers):
 
 
 def write_classes():
-    classes = [matched(r"\p{L}"), matched(r"\p{N}"), matched(r"\s"), numeric(), word()]
+    classes = [matched(r"\p{L}"), matched(r"\p{N}"), matched(r"\s"), numeric(), word(), punctuation()]
     flags = [0] * 0x110000
     for bit, members in enumerate(classes):
         for code in members:

@@ -108,7 +108,7 @@ TEST(Tokenizer, SaysWhatAFolderWithoutTokenizerLacks) {
     Tokenizer::from_folder(folder.path());
     FAIL() << "it opened";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("no tokenizer.json"));
+    EXPECT_THAT(error.what(), HasSubstr("the folder has no tokenizer"));
   }
 }
 
