@@ -6,42 +6,13 @@
 #include <cstring>
 
 #include "model/data/error.h"
-
-// Each kernel is compiled for three generations of processors and the best is chosen when the program starts. The
-// values must not depend on which: products are rounded before they are added (the build turns contraction off for this
-// file).
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__)
-#define LATHE_FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define LATHE_FOR_EACH_CPU
-#endif
+#include "model/io/dequantize_kernels.h"
 
 namespace lathe {
 
 namespace {
 
 using Byte = std::uint8_t;
-
-template <typename T>
-inline T load(const Byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
-/// IEEE half to single, exact, without branches so that loops over it become vector code.
-inline float f32_from_f16(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000U) << 16;
-  const std::uint32_t magnitude = half & 0x7FFFU;
-  const std::uint32_t normal = (magnitude << 13) + (112U << 23);
-  const std::uint32_t special = normal + (112U << 23);  // infinities and NaN have the largest exponent in both
-  const auto subnormal =
-      std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24F);
-  const std::uint32_t bits = magnitude < 0x0400U ? subnormal : magnitude >= 0x7C00U ? special : normal;
-  return std::bit_cast<float>(bits | sign);
-}
-
-inline float half_at(const Byte* at) { return f32_from_f16(load<std::uint16_t>(at)); }
 
 /// 8-bit floats with `kMantissaBits`; E4M3 has no infinities, its NaN is the largest magnitude.
 /// Source: "FP8 formats for deep learning", arXiv:2209.05433, table 1.
@@ -86,126 +57,6 @@ void from_plain(const Byte* in, std::span<float> out) {
 
 void from_bool(const Byte* in, std::span<float> out) {
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = in[i] ? 1.0F : 0.0F;
-}
-
-// Block layouts: ggml src/ggml-common.h; formulas: ggml src/ggml-quants.c (dequantize_row_*).
-
-LATHE_FOR_EACH_CPU void from_q4_0(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 18, out += 32) {
-    const float d = half_at(in);
-    for (int j = 0; j < 16; ++j) out[j] = static_cast<float>((in[2 + j] & 15) - 8) * d;
-    for (int j = 0; j < 16; ++j) out[j + 16] = static_cast<float>((in[2 + j] >> 4) - 8) * d;
-  }
-}
-
-LATHE_FOR_EACH_CPU void from_q4_1(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 20, out += 32) {
-    const float d = half_at(in);
-    const float m = half_at(in + 2);
-    for (int j = 0; j < 16; ++j) out[j] = static_cast<float>(in[4 + j] & 15) * d + m;
-    for (int j = 0; j < 16; ++j) out[j + 16] = static_cast<float>(in[4 + j] >> 4) * d + m;
-  }
-}
-
-LATHE_FOR_EACH_CPU void from_q5_0(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 22, out += 32) {
-    const float d = half_at(in);
-    const auto high = load<std::uint32_t>(in + 2);
-    for (int j = 0; j < 16; ++j) {
-      out[j] = static_cast<float>(static_cast<int>((in[6 + j] & 15U) | ((high >> j & 1U) << 4)) - 16) * d;
-    }
-    for (int j = 0; j < 16; ++j) {
-      out[j + 16] = static_cast<float>(static_cast<int>((in[6 + j] >> 4U) | ((high >> (j + 16) & 1U) << 4)) - 16) * d;
-    }
-  }
-}
-
-LATHE_FOR_EACH_CPU void from_q5_1(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 24, out += 32) {
-    const float d = half_at(in);
-    const float m = half_at(in + 2);
-    const auto high = load<std::uint32_t>(in + 4);
-    for (int j = 0; j < 16; ++j) {
-      out[j] = static_cast<float>(static_cast<int>((in[8 + j] & 15U) | ((high >> j & 1U) << 4))) * d + m;
-    }
-    for (int j = 0; j < 16; ++j) {
-      out[j + 16] = static_cast<float>(static_cast<int>((in[8 + j] >> 4U) | ((high >> (j + 16) & 1U) << 4))) * d + m;
-    }
-  }
-}
-
-LATHE_FOR_EACH_CPU void from_q8_0(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 34, out += 32) {
-    const float d = half_at(in);
-    for (int j = 0; j < 32; ++j) out[j] = static_cast<float>(static_cast<std::int8_t>(in[2 + j])) * d;
-  }
-}
-
-/// The 6-bit scale and minimum of sub-block `s` of a Q4_K or Q5_K block, packed in 12 bytes.
-struct SubScale {
-  int scale;
-  int minimum;
-};
-
-inline SubScale sub_scale(const Byte* packed, int s) {
-  if (s < 4) return {packed[s] & 63, packed[s + 4] & 63};
-  return {(packed[s + 4] & 15) | ((packed[s - 4] >> 6) << 4), (packed[s + 4] >> 4) | ((packed[s] >> 6) << 4)};
-}
-
-LATHE_FOR_EACH_CPU void from_q4_k(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 144, out += 256) {
-    const float d = half_at(in);
-    const float d_minimum = half_at(in + 2);
-    for (int s = 0; s < 8; ++s) {
-      const SubScale sub = sub_scale(in + 4, s);
-      const float scale = d * static_cast<float>(sub.scale);
-      const float minimum = d_minimum * static_cast<float>(sub.minimum);
-      const Byte* quants = in + 16 + 32 * (s / 2);
-      const int shift = s % 2 ? 4 : 0;
-      for (int l = 0; l < 32; ++l) {
-        out[32 * s + l] = scale * static_cast<float>((quants[l] >> shift) & 15) - minimum;
-      }
-    }
-  }
-}
-
-LATHE_FOR_EACH_CPU void from_q5_k(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 176, out += 256) {
-    const float d = half_at(in);
-    const float d_minimum = half_at(in + 2);
-    for (int s = 0; s < 8; ++s) {
-      const SubScale sub = sub_scale(in + 4, s);
-      const float scale = d * static_cast<float>(sub.scale);
-      const float minimum = d_minimum * static_cast<float>(sub.minimum);
-      const Byte* high = in + 16;
-      const Byte* quants = in + 48 + 32 * (s / 2);
-      const int shift = s % 2 ? 4 : 0;
-      for (int l = 0; l < 32; ++l) {
-        const int quant = ((quants[l] >> shift) & 15) | ((high[l] >> s & 1) << 4);
-        out[32 * s + l] = scale * static_cast<float>(quant) - minimum;
-      }
-    }
-  }
-}
-
-LATHE_FOR_EACH_CPU void from_q6_k(const Byte* in, float* out, std::size_t blocks) {
-  for (; blocks > 0; --blocks, in += 210, out += 256) {
-    const float d = half_at(in + 208);
-    // 16 sub-blocks of 16 values: two halves of 128, in each four runs of 32 values.
-    for (int s = 0; s < 16; ++s) {
-      const int half = s / 8;
-      const int run = s / 2 % 4;
-      const int first = s % 2 * 16;
-      const Byte* low = in + 64 * half + 32 * (run % 2) + first;
-      const Byte* high = in + 128 + 32 * half + first;
-      const float scale = d * static_cast<float>(static_cast<std::int8_t>(in[192 + s]));
-      const int low_shift = run < 2 ? 0 : 4;
-      for (int l = 0; l < 16; ++l) {
-        const int quant = ((low[l] >> low_shift) & 15) | ((high[l] >> (2 * run) & 3) << 4);
-        out[16 * s + l] = scale * static_cast<float>(quant - 32);
-      }
-    }
-  }
 }
 
 void dequantize_plain(DType type, const Byte* in, std::span<float> out) {
@@ -262,6 +113,22 @@ void dequantize_blocks(QuantType type, const Byte* in, float* out, std::size_t b
       return from_q5_k(in, out, blocks);
     case QuantType::Q6_K:
       return from_q6_k(in, out, blocks);
+    case QuantType::Q2_K:
+      return from_q2_k(in, out, blocks);
+    case QuantType::Q3_K:
+      return from_q3_k(in, out, blocks);
+    case QuantType::Q8_K:
+      return from_q8_k(in, out, blocks);
+    case QuantType::IQ4_NL:
+      return from_iq4_nl(in, out, blocks);
+    case QuantType::IQ4_XS:
+      return from_iq4_xs(in, out, blocks);
+    case QuantType::TQ1_0:
+      return from_tq1_0(in, out, blocks);
+    case QuantType::TQ2_0:
+      return from_tq2_0(in, out, blocks);
+    case QuantType::MXFP4:
+      return from_mxfp4(in, out, blocks);
   }
 }
 

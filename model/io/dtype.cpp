@@ -52,6 +52,22 @@ QuantFacts quant_facts(QuantType type) {
       return {"Q5_K", {256, 176}};
     case QuantType::Q6_K:
       return {"Q6_K", {256, 210}};
+    case QuantType::Q2_K:
+      return {"Q2_K", {256, 84}};
+    case QuantType::Q3_K:
+      return {"Q3_K", {256, 110}};
+    case QuantType::Q8_K:
+      return {"Q8_K", {256, 292}};
+    case QuantType::IQ4_NL:
+      return {"IQ4_NL", {32, 18}};
+    case QuantType::IQ4_XS:
+      return {"IQ4_XS", {256, 136}};
+    case QuantType::TQ1_0:
+      return {"TQ1_0", {256, 54}};
+    case QuantType::TQ2_0:
+      return {"TQ2_0", {256, 66}};
+    case QuantType::MXFP4:
+      return {"MXFP4", {32, 17}};
   }
   return {"?", {1, 1}};
 }

@@ -1,6 +1,7 @@
 #include "model/io/gguf.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 #include <unordered_set>
@@ -22,46 +23,32 @@ constexpr std::size_t kMaxNameBytes = 63;  // llama.cpp keeps names in 64 bytes 
 constexpr std::uint32_t kMaxDims = 4;
 constexpr std::uint64_t kMaxAlignment = 65'536;
 
-constexpr const char* kSupported = "F32, F16, BF16, F64, I8 to I64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K";
+constexpr const char* kSupported =
+    "F32, F16, BF16, F64, I8 to I64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, Q8_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, "
+    "MXFP4";
 
-/// The tensor type of that number in the format, or nullopt if Lathe cannot read it.
+/// A tensor type and its number in the format.
+struct TypeNumber {
+  std::uint32_t number;
+  StoredType type;
+};
+
+constexpr std::array<TypeNumber, 8> kPlainTypes{{{0, DType::F32},
+                                                 {1, DType::F16},
+                                                 {24, DType::I8},
+                                                 {25, DType::I16},
+                                                 {26, DType::I32},
+                                                 {27, DType::I64},
+                                                 {28, DType::F64},
+                                                 {30, DType::BF16}}};
+
+/// The tensor type of that number, or nullopt if Lathe cannot read it.
 std::optional<StoredType> stored_type(std::uint32_t number) {
-  switch (number) {
-    case 0:
-      return DType::F32;
-    case 1:
-      return DType::F16;
-    case 2:
-      return QuantType::Q4_0;
-    case 3:
-      return QuantType::Q4_1;
-    case 6:
-      return QuantType::Q5_0;
-    case 7:
-      return QuantType::Q5_1;
-    case 8:
-      return QuantType::Q8_0;
-    case 12:
-      return QuantType::Q4_K;
-    case 13:
-      return QuantType::Q5_K;
-    case 14:
-      return QuantType::Q6_K;
-    case 24:
-      return DType::I8;
-    case 25:
-      return DType::I16;
-    case 26:
-      return DType::I32;
-    case 27:
-      return DType::I64;
-    case 28:
-      return DType::F64;
-    case 30:
-      return DType::BF16;
-    default:
-      return std::nullopt;
+  for (const TypeNumber& plain : kPlainTypes) {
+    if (plain.number == number) return plain.type;
   }
+  const auto quant = static_cast<QuantType>(number);
+  return block_size(quant).bytes > 1 ? std::optional<StoredType>(quant) : std::nullopt;
 }
 
 void check_magic(GgufCursor& cursor, std::span<const std::byte> bytes, const std::string& path) {

@@ -15,8 +15,10 @@
 namespace lathe {
 namespace {
 
-const std::vector<QuantType> kQuants{QuantType::Q4_0, QuantType::Q4_1, QuantType::Q5_0, QuantType::Q5_1,
-                                     QuantType::Q8_0, QuantType::Q4_K, QuantType::Q5_K, QuantType::Q6_K};
+const std::vector<QuantType> kQuants{QuantType::Q4_0,   QuantType::Q4_1,  QuantType::Q5_0,  QuantType::Q5_1,
+                                     QuantType::Q8_0,   QuantType::Q2_K,  QuantType::Q3_K,  QuantType::Q4_K,
+                                     QuantType::Q5_K,   QuantType::Q6_K,  QuantType::Q8_K,  QuantType::IQ4_NL,
+                                     QuantType::IQ4_XS, QuantType::TQ1_0, QuantType::TQ2_0, QuantType::MXFP4};
 
 std::vector<float> dequantized(StoredType type, std::string_view bytes) {
   const BlockSize block = block_size(type);

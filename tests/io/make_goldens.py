@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reference import QUANTS, random_blocks, values_of
+from reference import HALVES, random_blocks, values_of
 
 out = Path(__file__).parent / "goldens"
 out.mkdir(exist_ok=True)
 random = np.random.default_rng(11)
-for name in QUANTS:
-    blocks = random_blocks(name, 2 if name.endswith("_K") else 8, random)
+for name in HALVES:
+    blocks = random_blocks(name, 8 if name in ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "IQ4_NL", "MXFP4"] else 2, random)
     blocks.tofile(out / f"{name}.bin")
     values_of(name, blocks).tofile(out / f"{name}.f32")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-QUANTS = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"]
 # Byte offsets of the f16 fields of a block: random bytes there would often be NaN or infinite.
-HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
+HALVES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0]}
+HALVES |= {"Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "Q2_K": [80, 82], "Q3_K": [108], "Q8_K": []}
+HALVES |= {"IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64], "MXFP4": []}
 
 
 def random_blocks(name, count, random):
@@ -28,19 +29,23 @@ def random_blocks(name, count, random):
         scale = (random.standard_normal(count) * 10.0 ** random.integers(-8, 4, count)).astype(np.float16)
         scale[0] = 0.0
         blocks[:, offset : offset + 2] = scale.view(np.uint8).reshape(count, 2)
+    if name == "Q8_K":
+        blocks[:, :4] = random.standard_normal(count).astype(np.float32).view(np.uint8).reshape(count, 4)
     return blocks
 
 
 def values_of(name, blocks):
     import gguf
 
+    if name == "Q8_K":  # the package has the type but not its values: ggml-quants.c, dequantize_row_q8_K
+        return blocks[:, :4].copy().view(np.float32) * blocks[:, 4:260].view(np.int8).astype(np.float32)
     with np.errstate(all="ignore"):
         return gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType[name]).astype(np.float32)
 
 
 def write_blocks(out, seed, count):
     random = np.random.default_rng(int(seed))
-    for name in QUANTS:
+    for name in HALVES:
         blocks = random_blocks(name, int(count), random)
         blocks.tofile(out / f"{name}.bin")
         values_of(name, blocks).tofile(out / f"{name}.f32")
