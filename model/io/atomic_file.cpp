@@ -9,10 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "model/data/error.h"
+#include "model/io/io_error.h"
 
 namespace lathe {
 
@@ -24,7 +23,23 @@ std::string temporary_prefix(const fs::path& path) { return "." + path.filename(
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-/// Removes the temporary files that writers of the same path left when they were killed. A live writer holds a lock.
+fs::path temporary_path(const fs::path& path) {
+  static std::atomic<int> counter = 0;
+  return folder_of(path) / text(temporary_prefix(path), ::getpid(), "-", counter++);
+}
+
+void check_place(const fs::path& path) {
+  std::error_code unreadable;
+  const fs::path folder = folder_of(path);
+  if (!fs::exists(folder, unreadable)) {
+    throw io_error("there is no folder to save in", unreadable ? unreadable.value() : ENOENT, path);
+  }
+  if (!fs::is_directory(folder, unreadable)) throw io_error("there is no folder to save in", ENOTDIR, path);
+  if (fs::is_directory(path, unreadable)) throw io_error("a folder is where the file should be", EISDIR, path);
+}
+
+}  // namespace
+
 void remove_leftovers(const fs::path& path) {
   const std::string prefix = temporary_prefix(path);
   std::error_code ignored;  // what cannot be cleaned up now does no harm
@@ -37,30 +52,20 @@ void remove_leftovers(const fs::path& path) {
   }
 }
 
-fs::path temporary_path(const fs::path& path) {
-  static std::atomic<int> counter = 0;
-  return folder_of(path) / text(temporary_prefix(path), ::getpid(), "-", counter++);
-}
-
-}  // namespace
-
 AtomicFile::AtomicFile(const fs::path& path, std::int64_t expected_bytes)
     : path_(path), temporary_(temporary_path(path)) {
-  std::error_code unreadable;
-  check(fs::is_directory(folder_of(path), unreadable), "[save] no such folder; file: ", path.string());
-  check(!fs::is_directory(path, unreadable), "[save] a folder is in the way; file: ", path.string());
+  check_place(path);
   remove_leftovers(path);
   check_free_space(folder_of(path), expected_bytes);
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-  check(descriptor_ >= 0, "[save] cannot write here: ", std::strerror(errno), "; file: ", path.string());
+  if (descriptor_ < 0) throw io_error("cannot write here", errno, path);
   ::flock(descriptor_, LOCK_EX | LOCK_NB);
   // Reserved, so that a full disk shows now. File systems that cannot reserve show it at the write instead.
   const int reserved = expected_bytes > 0 && ::fallocate(descriptor_, 0, 0, expected_bytes) != 0 ? errno : 0;
   if (reserved == ENOSPC || reserved == EFBIG || reserved == EDQUOT) {
     ::close(descriptor_);
     ::unlink(temporary_.c_str());
-    throw Error(
-        text("[save] no room for ", expected_bytes, " bytes: ", std::strerror(reserved), "; file: ", path.string()));
+    throw io_error(text("there is no room for ", expected_bytes, " bytes"), reserved, path);
   }
 }
 
@@ -76,8 +81,8 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), std::min(kChunk, bytes.size()));
     if (written < 0 && errno == EINTR) continue;
-    check(written > 0, "[save] ", written < 0 ? std::strerror(errno) : "nothing could be written",
-          "; what was there before is intact; file: ", path_.string());
+    if (written <= 0)
+      throw io_error("cannot write the file, what was there before is intact", written < 0 ? errno : ENOSPC, path_);
     hash_.update(bytes.first(static_cast<std::size_t>(written)));
     bytes = bytes.subspan(static_cast<std::size_t>(written));
     bytes_written_ += written;
@@ -88,19 +93,16 @@ void AtomicFile::write(std::string_view content) { write(std::as_bytes(std::span
 
 void AtomicFile::commit() {
   const auto require = [this](int result, const char* step) {
-    check(result == 0, "[save] ", step, ": ", std::strerror(errno),
-          "; what was there before is intact; file: ", path_.string());
+    if (result != 0) throw io_error(text("cannot ", step, ", what was there before is intact"), errno, path_);
   };
   struct stat old {};
-  if (::stat(path_.c_str(), &old) == 0)
-    require(::fchmod(descriptor_, old.st_mode & 07777), "cannot keep the permissions");
-  require(::ftruncate(descriptor_, bytes_written_), "cannot set the size");  // if more was reserved than written
+  if (::stat(path_.c_str(), &old) == 0) require(::fchmod(descriptor_, old.st_mode & 07777), "keep the permissions");
+  require(::ftruncate(descriptor_, bytes_written_), "set the size");  // if more was reserved than written
   // A failed sync may have dropped the data: it is never tried again on the same file.
-  require(::fsync(descriptor_), "cannot sync");
+  require(::fsync(descriptor_), "sync the file");
   // Renamed before it is closed: the lock must hold until the name is final.
-  require(::rename(temporary_.c_str(), path_.c_str()), "cannot rename");
-  const int closed = ::close(std::exchange(descriptor_, -1));
-  check(closed == 0, "[save] cannot close: ", std::strerror(errno), "; file: ", path_.string());
+  require(::rename(temporary_.c_str(), path_.c_str()), "put the file in its place");
+  if (::close(std::exchange(descriptor_, -1)) != 0) throw io_error("cannot close the file", errno, path_);
   sync_folder(folder_of(path_));
 }
 
@@ -114,9 +116,8 @@ void check_writable(const fs::path& path) {
   std::error_code unreadable;
   fs::path folder = folder_of(fs::absolute(path));
   while (!fs::exists(folder, unreadable) && folder.has_relative_path()) folder = folder.parent_path();
-  check(fs::is_directory(folder, unreadable), "[save] ", folder.string(), " is not a folder; path: ", path.string());
-  check(::access(folder.c_str(), W_OK | X_OK) == 0, "[save] cannot write in ", folder.string(), ": ",
-        std::strerror(errno), "; choose another place; path: ", path.string());
+  if (!fs::is_directory(folder, unreadable)) throw io_error(text(folder.string(), " is not a folder"), ENOTDIR, path);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) throw io_error("cannot write in " + folder.string(), errno, path);
 }
 
 void check_free_space(const fs::path& folder, std::int64_t bytes) {
@@ -125,19 +126,22 @@ void check_free_space(const fs::path& folder, std::int64_t bytes) {
   // Small files are not worth a question that the write itself answers.
   if (bytes < kSpare || ::statvfs(folder.c_str(), &facts) != 0) return;
   const auto free = static_cast<std::int64_t>(facts.f_bavail * facts.f_frsize);
-  check(free >= kSpare && free - kSpare >= bytes, "[save] the disk has ", free >> 20, " MiB free, needed ", bytes >> 20,
-        " MiB and 64 to spare; free some space or choose another folder; folder: ", folder.string());
+  if (free >= kSpare && free - kSpare >= bytes) return;
+  throw Error({.code = ErrorCode::Io,
+               .what = "the disk has not enough room",
+               .where = folder.string(),
+               .got = text(free >> 20, " MiB free"),
+               .expected = text(bytes >> 20, " MiB and 64 to spare"),
+               .hint = "free some space or choose another folder"});
 }
 
 void sync_folder(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  check(descriptor >= 0, "[save] cannot open the folder: ", std::strerror(errno), "; folder: ", folder.string());
-  const int synced = ::fsync(descriptor);
-  const int reason = errno;
+  if (descriptor < 0) throw io_error("cannot open the folder to sync it", errno, folder);
+  const int reason = ::fsync(descriptor) == 0 ? 0 : errno;
   ::close(descriptor);
   // Some file systems cannot sync folders and say EINVAL; they keep names in order themselves.
-  check(synced == 0 || reason == EINVAL, "[save] cannot sync the folder: ", std::strerror(reason),
-        "; folder: ", folder.string());
+  if (reason != 0 && reason != EINVAL) throw io_error("cannot sync the folder", reason, folder);
 }
 
 }  // namespace lathe

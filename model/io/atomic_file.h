@@ -42,6 +42,10 @@ class AtomicFile {
   Sha256 hash_;
 };
 
+/// Removes the temporary files that killed writers of this path left beside it; those of live ones, which hold a lock,
+/// stay. Called when the path is opened, and by every new AtomicFile.
+void remove_leftovers(const std::filesystem::path& path);
+
 /// Writes a small file atomically.
 void write_file(const std::filesystem::path& path, std::string_view content);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/data/error.h"
+#include "model/io/atomic_file.h"
 #include "model/io/file_kind.h"
 #include "model/io/mapped_file.h"
 #include "model/io/model_folder.h"
@@ -107,6 +108,7 @@ std::int64_t Checkpoint::tensor_bytes() const {
 Checkpoint open_checkpoint(const fs::path& path, const Job& job, const fs::path& config_path) {
   job.progress("opening", "files", 0, 1);
   recover_model_folder(path);
+  remove_leftovers(path);
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   const auto refuse = [&](const std::error_code& reason) {

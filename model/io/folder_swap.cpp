@@ -7,12 +7,12 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <vector>
 
 #include "model/data/error.h"
 #include "model/io/atomic_file.h"
+#include "model/io/io_error.h"
 
 namespace lathe {
 
@@ -28,8 +28,7 @@ fs::path replaced_path(const fs::path& target) {
 }
 
 void rename_folder(const fs::path& from, const fs::path& to) {
-  check(::rename(from.c_str(), to.c_str()) == 0, "[save] cannot rename to ", to.string(), ": ", std::strerror(errno),
-        "; folder: ", from.string());
+  if (::rename(from.c_str(), to.c_str()) != 0) throw io_error("cannot rename " + from.string(), errno, to);
 }
 
 int lock_folder(const fs::path& folder) {
@@ -57,7 +56,7 @@ void MadeFolders::make(const fs::path& folder) {
     if (fs::create_directory(missing.back(), failed)) made_.push_back(missing.back());
     missing.pop_back();
   }
-  check(!failed, "[save] cannot make the folder: ", failed.message(), "; folder: ", folder.string());
+  if (failed) throw io_error("cannot make the folder", failed.value(), folder);
 }
 
 void MadeFolders::keep() {
@@ -70,8 +69,9 @@ FolderSwap::FolderSwap(const fs::path& target) : target_(target) {
   std::error_code failed;
   parents_.make(target.parent_path());
   working_ = target.parent_path() / text(working_prefix(target), ::getpid(), "-", counter++);
-  check(fs::create_directory(working_, failed), "[save] cannot write here: ", failed.message(),
-        "; folder: ", target.parent_path().string());
+  if (!fs::create_directory(working_, failed)) {
+    throw io_error("cannot make a folder to save in", failed ? failed.value() : EEXIST, working_);
+  }
   lock_ = lock_folder(working_);
 }
 
@@ -87,8 +87,7 @@ void FolderSwap::publish() {
   if (!fs::exists(target_, unreadable)) {
     rename_folder(working_, target_);
   } else if (::renameat2(AT_FDCWD, working_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
-    check(errno == EINVAL || errno == ENOSYS, "[save] cannot replace the folder: ", std::strerror(errno),
-          "; folder: ", target_.string());
+    if (errno != EINVAL && errno != ENOSYS) throw io_error("cannot replace the folder", errno, target_);
     replace_in_two_steps(target_, working_);
   }
   sync_folder(target_.parent_path());

@@ -10,9 +10,17 @@
 
 namespace lathe {
 
+namespace {
+
+void require(bool done) {
+  if (!done) throw Error({.what = "SHA-256 failed", .where = "libcrypto", .hint = "check the OpenSSL installation"});
+}
+
+}  // namespace
+
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  State() { check(context && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1, "[hash] no SHA-256"); }
+  State() { require(context && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1); }
   ~State() { EVP_MD_CTX_free(context); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -24,7 +32,7 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::span<const std::byte> bytes) {
-  check(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1, "[hash] SHA-256 failed");
+  require(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
 }
 
 void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text))); }
@@ -32,7 +40,7 @@ void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text
 std::string Sha256::hex() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  check(EVP_DigestFinal_ex(state_->context, digest.data(), &size) == 1, "[hash] SHA-256 failed");
+  require(EVP_DigestFinal_ex(state_->context, digest.data(), &size) == 1);
   std::string out;
   for (unsigned i = 0; i < size; ++i) {
     constexpr std::string_view kDigits = "0123456789abcdef";

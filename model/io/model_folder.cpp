@@ -11,6 +11,7 @@
 #include "model/io/atomic_file.h"
 #include "model/io/folder_swap.h"
 #include "model/io/hash.h"
+#include "model/io/io_error.h"
 #include "model/io/json_file.h"
 
 namespace lathe {
@@ -30,54 +31,80 @@ fs::path named(const fs::path& folder) {
   return real.has_filename() ? real : real.parent_path();
 }
 
+Error bad_manifest(const fs::path& path, ErrorCode code, std::string what, std::string got, std::string expected) {
+  return Error({.code = code,
+                .what = std::move(what),
+                .where = path.string(),
+                .got = std::move(got),
+                .expected = std::move(expected),
+                .hint = "save the model again, or get the whole folder again"});
+}
+
 std::vector<WrittenFile> read_manifest(const fs::path& folder) {
   const fs::path path = folder / kManifest;
   const nlohmann::json json = read_json_file(path);
   try {
-    check(json.at("version") == kManifestVersion, "[open] manifest version ", json.at("version").dump(), ", expected ",
-          kManifestVersion, "; file: ", path.string());
+    if (json.at("version") != kManifestVersion) {
+      throw bad_manifest(path, ErrorCode::Version, "this version of the manifest is not read",
+                         json.at("version").dump(), text(kManifestVersion));
+    }
     std::vector<WrittenFile> files;
     for (const auto& file : json.at("files")) files.push_back({file.at("name"), file.at("bytes"), file.at("sha256")});
     for (const WrittenFile& file : files) {
-      check(fs::path(file.name).filename() == file.name, "[open] the manifest names \"", file.name,
-            "\", which is not a file of this folder; file: ", path.string());
+      if (fs::path(file.name).filename() == file.name) continue;
+      throw bad_manifest(path, ErrorCode::Path, "the manifest names a file outside its folder", file.name,
+                         "files of this folder");
     }
     return files;
   } catch (const nlohmann::json::exception& error) {
-    throw Error(text("[open] not a manifest: ", error.what(), "; file: ", path.string()));
+    throw bad_manifest(path, ErrorCode::Schema, "this is not a manifest", error.what(), "what a save writes");
   }
+}
+
+/// Refuses to save over `folder`.
+[[noreturn]] void refuse(const fs::path& folder, std::string what, std::string got) {
+  throw Error({.code = ErrorCode::Path,
+               .what = std::move(what),
+               .where = folder.string(),
+               .got = std::move(got),
+               .expected = "a new or empty folder, or one that Lathe saved",
+               .hint = "choose a new folder"});
 }
 
 void check_replaceable(const fs::path& folder) {
   std::error_code failed;
   if (!fs::exists(folder, failed)) return;
-  check(fs::is_directory(folder, failed), "[save] a file is in the way; path: ", folder.string());
+  if (!fs::is_directory(folder, failed)) refuse(folder, "a file is in the way", "a file");
   std::set<std::string> strangers;
   for (const auto& entry : fs::directory_iterator(folder, failed)) strangers.insert(entry.path().filename().string());
-  check(!failed, "[save] cannot look into the folder: ", failed.message(), "; folder: ", folder.string());
+  if (failed) throw io_error("cannot look into the folder", failed.value(), folder);
   if (strangers.empty()) return;
-  check(strangers.contains(kManifest),
-        "[save] the folder is not empty and was not saved by Lathe; choose a new one; folder: ", folder.string());
+  if (!strangers.contains(kManifest)) {
+    refuse(folder, "the folder is not empty and was not saved by Lathe", text("no ", kManifest));
+  }
   strangers.erase(kManifest);
   for (const WrittenFile& file : read_manifest(folder)) strangers.erase(file.name);
-  check(strangers.empty(), "[save] replacing the folder would delete ", strangers.empty() ? "" : *strangers.begin(),
-        strangers.size() > 1 ? text(" and ", strangers.size() - 1, " more") : "",
-        ", which Lathe did not save; move it or choose a new folder; folder: ", folder.string());
+  if (strangers.empty()) return;
+  refuse(folder, "replacing the folder would delete files that Lathe did not save",
+         *strangers.begin() + (strangers.size() > 1 ? text(" and ", strangers.size() - 1, " more") : ""));
 }
 
 void check_content(const ModelFolder& content) {
+  const auto refuse_name = [](const char* what, const std::string& name, const char* expected) {
+    throw Error({.code = ErrorCode::Name, .what = what, .got = text("\"", name, "\""), .expected = expected});
+  };
   std::set<std::string> names{kManifest};
   for (const FolderFile& file : content.files) {
     const bool plain = !file.name.empty() && file.name != "." && file.name != ".." &&
                        file.name.find_first_of(std::string("/\\\0", 3)) == std::string::npos;
-    check(plain, "[save] \"", file.name, "\" cannot name a file of a model folder");
-    check(names.insert(file.name).second, "[save] two files are named \"", file.name, "\"");
+    if (!plain) refuse_name("this cannot name a file of a model folder", file.name, "a plain name");
+    if (!names.insert(file.name).second) refuse_name("two files have one name", file.name, "every name once");
   }
-  check(names.contains("config.json"), "[save] a model folder needs a config.json");
-  check(!content.tensors.empty(), "[save] a model folder needs tensors");
+  if (!names.contains("config.json")) throw Error("a model folder needs a config.json");
+  if (content.tensors.empty()) throw Error("a model folder needs tensors");
   std::set<std::string> tensors;
   for (const TensorSource& tensor : content.tensors) {
-    check(tensors.insert(tensor.name).second, "[save] two tensors are named \"", tensor.name, "\"");
+    if (!tensors.insert(tensor.name).second) refuse_name("two tensors have one name", tensor.name, "every name once");
   }
 }
 
@@ -189,18 +216,21 @@ void check_saveable(const fs::path& folder) {
 
 void recover_model_folder(const fs::path& folder) { recover_folder(named(folder)); }
 
-std::vector<std::string> verify_model_folder(const fs::path& folder, const Job& job) {
-  std::vector<std::string> problems;
+std::vector<ErrorParts> verify_model_folder(const fs::path& folder, const Job& job) {
+  std::vector<ErrorParts> problems;
   for (const WrittenFile& file : read_manifest(folder)) {
     const fs::path path = folder / file.name;
+    const auto report = [&](ErrorCode code, const char* what, std::string got, std::string expected) {
+      problems.push_back(bad_manifest(path, code, what, std::move(got), std::move(expected)).parts());
+    };
     std::error_code failed;
     const auto size = fs::file_size(path, failed);
     if (failed) {
-      problems.push_back(text(file.name, " is missing"));
+      report(ErrorCode::Io, "a saved file is missing", failed.message(), text(file.bytes, " bytes"));
     } else if (static_cast<std::int64_t>(size) != file.bytes) {
-      problems.push_back(text(file.name, " has ", size, " bytes, expected ", file.bytes));
-    } else if (sha256_file(path, job) != file.sha256) {
-      problems.push_back(text(file.name, " differs from what was saved"));
+      report(ErrorCode::Size, "a saved file has another size", text(size, " bytes"), text(file.bytes, " bytes"));
+    } else if (const std::string hash = sha256_file(path, job); hash != file.sha256) {
+      report(ErrorCode::Checksum, "a file differs from what was saved", "SHA-256 " + hash, file.sha256);
     }
   }
   return problems;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/data/error.h"
 #include "model/data/job.h"
 #include "model/io/safetensors.h"
 
@@ -44,8 +45,8 @@ void check_saveable(const std::filesystem::path& folder);
 /// kept.
 void recover_model_folder(const std::filesystem::path& folder);
 
-/// Reads every file that `manifest.json` lists again and returns a sentence for each that is missing or differs.
-/// Throws Error if there is no readable manifest.
-std::vector<std::string> verify_model_folder(const std::filesystem::path& folder, const Job& job = {});
+/// Reads every file that `manifest.json` lists again and returns what is wrong with each that is missing (E_IO), has
+/// another size (E_SIZE) or other bytes (E_CHECKSUM). Throws Error if there is no readable manifest; Cancelled.
+std::vector<ErrorParts> verify_model_folder(const std::filesystem::path& folder, const Job& job = {});
 
 }  // namespace lathe

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "model/data/error.h"
+#include "model/io/atomic_file.h"
 #include "model/io/json_file.h"
 #include "model/io/safetensors.h"
 
@@ -43,6 +44,7 @@ void write_train_state(const std::filesystem::path& file, const TrainState& stat
 }
 
 TrainState read_train_state(const std::filesystem::path& file) {
+  remove_leftovers(file);
   const SafetensorsFile stored(file);
   TrainState state;
   for (const SafetensorsTensor& tensor : stored.tensors()) {

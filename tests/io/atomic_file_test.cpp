@@ -76,7 +76,7 @@ TEST(AtomicFile, SaysThatTheDiskIsTooSmallBeforeItWrites) {
     const AtomicFile file(folder.path() / "a", std::int64_t{1} << 60);
     FAIL() << "there was room for an exabyte";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("MiB free, needed"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("MiB free, expected"));
   }
   EXPECT_EQ(num_files(folder), 0U);
 }
