@@ -1,0 +1,10 @@
+# One fuzzer a parser: fuzz_<name> from <name>_fuzz.cpp. A new one needs its line here, its file, and seeds from
+# make_seeds.py.
+set(lathe_fuzzers
+    chat_template
+    config
+    gguf
+    plan
+    safetensors
+    shard_index
+    tokenizer)
