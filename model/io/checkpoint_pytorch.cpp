@@ -62,6 +62,16 @@ fs::path single_file(const fs::path& folder) {
                .hint = "get the index, or open one of the files"});
 }
 
+Checkpoint open_meta(const fs::path& folder, const fs::path& path, const fs::path& config_path, const Job& job) {
+  if (config_path.empty()) return open_meta_folder(folder, path, job);
+  throw Error({.code = ErrorCode::Config,
+               .what = "a folder of Meta's holds its own config, params.json",
+               .where = path.string(),
+               .got = text("--config ", config_path.string()),
+               .expected = "no other config",
+               .hint = "open it without one"});
+}
+
 }  // namespace
 
 bool is_pytorch_name(const fs::path& path) {
@@ -74,7 +84,7 @@ bool holds_pytorch(const fs::path& folder) {
 }
 
 Checkpoint open_pytorch_folder(const fs::path& folder, const fs::path& config_path, const Job& job) {
-  if (is_meta_folder(folder)) return open_meta_folder(folder, folder, job);
+  if (is_meta_folder(folder)) return open_meta(folder, folder, config_path, job);
   CheckpointBuilder builder(folder, folder, config_path);
   const bool single = fs::exists(folder / kSingle);
   const bool indexed = fs::exists(folder / kIndex);
@@ -90,7 +100,7 @@ Checkpoint open_pytorch_folder(const fs::path& folder, const fs::path& config_pa
 Checkpoint open_pytorch_file(const fs::path& path, const fs::path& config_path, const Job& job) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const std::string name = path.filename();
-  if (name.starts_with("consolidated.") && is_meta_folder(folder)) return open_meta_folder(folder, path, job);
+  if (name.starts_with("consolidated.") && is_meta_folder(folder)) return open_meta(folder, path, config_path, job);
   CheckpointBuilder builder(path, folder, config_path);
   // One shard of many stands for the whole model.
   if (name.find("-of-") != std::string::npos && fs::exists(folder / kIndex)) {

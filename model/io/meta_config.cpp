@@ -13,8 +13,8 @@ namespace lathe {
 namespace {
 
 // What dense Llama does not have: leaving it out would give another model.
-constexpr std::array<std::string_view, 5> kUnsupported{"moe", "moe_args", "quantization_args", "lora_args",
-                                                       "vision_chunk_size"};
+constexpr std::array<std::string_view, 6> kUnsupported{"moe",       "moe_args",          "quantization_args",
+                                                       "lora_args", "vision_chunk_size", "sliding_window"};
 constexpr std::int64_t kLargestSize = std::int64_t{1} << 28;
 constexpr std::int64_t kLlama3Vocabulary = 128'256;
 

@@ -33,9 +33,10 @@ class StateDictFinder {
   StateDict find() {
     const PickleValue* dict = &pickle_.top();
     std::string place;
-    while (dict->kind == PickleKind::Dict && !holds_tensors(*dict)) {
+    while (dict->kind == PickleKind::Dict && place.size() <= kMaxNameBytes) {
       const auto [name, inner] = usual(*dict);
-      if (inner == nullptr || place.size() > kMaxNameBytes) no_tensors(*dict, place);
+      // A best loss, say, may be a tensor beside the model.
+      if (inner == nullptr || (holds_tensors(*dict) && !holds_tensors(*inner))) break;
       place += text("[\"", name, "\"]");
       dict = inner;
     }
@@ -45,6 +46,7 @@ class StateDictFinder {
             .got = std::string(kind_name(dict->kind)),
             .expected = "what model.state_dict() returns"});
     }
+    if (!holds_tensors(*dict)) no_tensors(*dict, place);
     if (!place.empty()) found_.notes.push_back(text("the tensors are those of ", place));
     take(*dict);
     take_off_wrappers();

@@ -222,6 +222,7 @@ std::vector<BadFile> meta() {
       meta_folder("not_json", "{", ErrorCode::Json),
       meta_folder("dim_0", R"({"dim":0,"n_layers":1,"n_heads":2})", ErrorCode::Config),
       meta_folder("mixture_of_experts", with(R"("moe_args":{"num_experts":8})"), ErrorCode::Config),
+      meta_folder("of_mistral", with(R"("sliding_window":4096)"), ErrorCode::Config),
       meta_folder("another_vocabulary", R"({"dim":4,"n_layers":1,"n_heads":2,"multiple_of":16,"vocab_size":9})",
                   ErrorCode::Config),
       meta_folder("another_feed_forward", with(R"("ffn_dim_multiplier":7.0)"), ErrorCode::Config),

@@ -99,7 +99,7 @@ def write_nested(out):
         "plain": plain,
         "wrapped": wrapped,
         "compiled": compiled,
-        "model": {"model": plain, "optimizer": optimizer.state_dict(), "model_args": {"n_layer": 12}, "iter_num": 5},
+        "model": {"model": plain, "optimizer": optimizer.state_dict(), "model_args": {"n_layer": 12}, "best": b.sum()},
         "lightning": {"epoch": 3, "pytorch-lightning_version": "2.1", "state_dict": plain, "lr_schedulers": []},
         "lightning_llama": {"state_dict": {f"model.{name}": value for name, value in llama.items()}},
         "deep": {"model": {"state_dict": wrapped}, "step": 10**12, "rng": torch.get_rng_state().tolist()[:4]},

@@ -144,6 +144,19 @@ TEST(PytorchFile, OfATrainerIsNotMistakenForWeights) {
   EXPECT_EQ(open_checkpoint(folder.path()).tensors().size(), 2U);
 }
 
+TEST(PytorchFile, BesideNoConfigOpensWithTheOneThatTheUserNames) {
+  const TempFolder folder;
+  const fs::path config = folder.write("other/config.json", R"({"model_type":"llama"})");
+  const fs::path file = folder.write("model.pt", small_archive());
+
+  EXPECT_THROW(open_checkpoint(file), Error);
+  EXPECT_EQ(open_checkpoint(file, {}, config).config_json().at("model_type"), "llama");
+
+  folder.write("params.json", "{}");
+  folder.write("consolidated.00.pth", small_archive());
+  EXPECT_THROW(open_checkpoint(folder.path(), {}, config), Error);
+}
+
 TEST(PytorchFile, RunsNothingWhateverItAsksFor) {
   const TempFolder folder;
   const fs::path trace = folder.path() / "executed";
