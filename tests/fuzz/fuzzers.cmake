@@ -5,6 +5,9 @@ set(lathe_fuzzers
     config
     gguf
     plan
+    pytorch
     safetensors
     shard_index
-    tokenizer)
+    tokenizer
+    unpickler
+    zip)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzzers: for each parser a few small inputs that it accepts. Run it after a change."""
 
+import io
 import json
 import pathlib
 import shutil
 import struct
+import zipfile
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 
@@ -203,6 +205,77 @@ def templates():
     write("chat_template", "llama", llama)
 
 
+def pickle_text(text):
+    return b"X" + struct.pack("<I", len(text)) + text.encode()
+
+
+def pickle_number(value):
+    return b"\x8a\x08" + struct.pack("<q", value)
+
+
+def pickle_tuple(*items):
+    return b"(" + b"".join(items) + b"t"
+
+
+def pickle_global(module, name):
+    return f"c{module}\n{name}\n".encode()
+
+
+def pickle_tensor(storage, key, count, sizes, strides, dtype=None, view=()):
+    """What torch.save writes for a tensor: a call of a function on a storage."""
+    module = "torch.storage" if storage == "UntypedStorage" else "torch"
+    identity = [pickle_text("storage"), pickle_global(module, storage), pickle_text(key), pickle_text("cpu")]
+    arguments = [pickle_tuple(*identity, pickle_number(count), *view) + b"Q", pickle_number(0)]
+    arguments += [pickle_tuple(*map(pickle_number, sizes)), pickle_tuple(*map(pickle_number, strides))]
+    arguments += [b"\x89", pickle_global("collections", "OrderedDict") + b")R"]
+    if dtype:
+        arguments.append(pickle_global("torch", dtype))
+    function = "_rebuild_tensor_v3" if dtype else "_rebuild_tensor_v2"
+    return pickle_global("torch._utils", function) + pickle_tuple(*arguments) + b"R"
+
+
+def pickle_dict(items):
+    return b"}(" + b"".join(pickle_text(name) + value for name, value in items.items()) + b"u"
+
+
+def pickles():
+    four = pickle_tensor("FloatStorage", "0", 4, [4], [1])
+    columns = pickle_tensor("HalfStorage", "1", 32, [4, 4], [8, 2])
+    tiny = pickle_tensor("UntypedStorage", "1", 64, [64], [1], "float8_e4m3fn")
+    parameter = pickle_global("torch._utils", "_rebuild_parameter") + pickle_tuple(four, b"\x88", b"N") + b"R"
+    shape = pickle_global("torch", "Size") + pickle_tuple(pickle_tuple(pickle_number(2))) + b"R"
+    return {
+        "plain": pickle_dict({"a": four, "b": columns}),
+        "bytes": pickle_dict({"a": four, "c": tiny}),
+        "nested": pickle_dict({"model": pickle_dict({"module.a": parameter}), "step": b"K\5", "shape": shape}),
+        "noted": b"}q\0" + pickle_text("a") + b"q\1" + four + b"q\2s" + pickle_text("b") + b"h\2s" + pickle_text("l") + b"]Nas",
+        "frames": b"\x95" + bytes(8) + b"}\x94\x8c\1a\x94" + four + b"\x94s",
+    }
+
+
+def pytorch_archive(data_pkl):
+    names = {"data.pkl": data_pkl, "byteorder": b"little", "data/0": bytes(16), "data/1": bytes(64), "version": b"3\n"}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in names.items():
+            archive.writestr(zipfile.ZipInfo(f"model/{name}"), content)
+    return buffer.getvalue()
+
+
+def pytorch_files():
+    for name, opcodes in pickles().items():
+        program = b"\x80\x02" + opcodes + b"."
+        write("unpickler", name, program)
+        write("pytorch", name, pytorch_archive(program))
+    write("zip", "stored", pytorch_archive(b"\x80\x02N."))
+    magic = b"\x8a\x0a" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
+    machine = pickle_dict({"little_endian": b"\x88"})
+    tensor = pickle_dict({"a": pickle_tensor("FloatStorage", "0", 4, [2, 2], [1, 2], view=[b"N"])})
+    parts = [magic, pickle_number(1001), machine, tensor, b"]" + pickle_text("0") + b"a"]
+    program = b"".join(b"\x80\x02" + part + b"." for part in parts)
+    write("pytorch", "legacy", program + struct.pack("<q", 4) + bytes(16))
+
+
 def main():
     shutil.rmtree(CORPUS, ignore_errors=True)
     tensors = [("w", "F32", [2, 3], b"<" * 24), ("b", "BF16", [4], b"<" * 8), ("none", "U8", [0, 5], b"")]
@@ -214,6 +287,7 @@ def main():
     plans()
     shard_indices()
     templates()
+    pytorch_files()
 
 
 if __name__ == "__main__":
