@@ -4,6 +4,7 @@
 #include "app/assets.h"
 #include "app/cli/commands.h"
 #include "app/devices.h"
+#include "model/data/event_json.h"
 #include "model/io/checkpoint.h"
 #include "model/io/model_folder.h"
 #include "model/nn/compare.h"
@@ -50,16 +51,17 @@ void print(const ModelDifference& difference) {
 }
 
 /// What the folder's manifest says of its files; a model that Lathe did not save has none.
-std::vector<std::string> manifest_problems(const fs::path& path) {
+std::vector<ErrorParts> manifest_problems(const fs::path& path) {
   if (!fs::exists(path / "manifest.json")) return {};
   return verify_model_folder(path);
 }
 
 void verify(const VerifyArguments& arguments, const CliOptions& options) {
   const fs::path path = model_path(arguments.model);
-  const std::vector<std::string> problems = manifest_problems(path);
+  const std::vector<ErrorParts> problems = manifest_problems(path);
   const bool has_manifest = fs::exists(path / "manifest.json");
-  nlohmann::json result{{"path", path.string()}, {"manifest", has_manifest}, {"problems", problems}};
+  nlohmann::json result{{"path", path.string()}, {"manifest", has_manifest}, {"problems", nlohmann::json::array()}};
+  for (const ErrorParts& problem : problems) result["problems"].push_back(error_to_json(problem));
   bool alike = true;
   if (problems.empty()) {
     const Model model = load(arguments.model, options);
@@ -70,13 +72,14 @@ void verify(const VerifyArguments& arguments, const CliOptions& options) {
     if (!options.json && !arguments.against.empty()) print(difference);
   }
   if (options.json) print_json(result);
-  if (!problems.empty() || !alike) {
+  if (!problems.empty()) throw Error(problems.front());
+  if (!alike) {
     throw Error({.code = ErrorCode::Verify,
-                 .what = problems.empty() ? "the models differ" : "the files are not those that were saved",
+                 .what = "the models differ",
                  .where = path.string(),
-                 .got = problems.empty() ? "the differences above" : problems.front(),
-                 .expected = problems.empty() ? "the same tensors and logits" : "the bytes that the manifest lists",
-                 .hint = problems.empty() ? "compare with another model" : "restore the folder from a copy"});
+                 .got = "the differences above",
+                 .expected = "the same tensors and logits",
+                 .hint = "save or export the model again if they should be alike"});
   }
   if (!options.json && arguments.against.empty()) {
     std::printf("%s: %s, all tensors load and give finite logits\n", path.c_str(),

@@ -97,9 +97,7 @@ ModelDifference verify_saved(const std::filesystem::path& folder, const Model& m
                  .expected = std::move(expected),
                  .hint = "what was there before is untouched; check the disk, then save again"});
   };
-  if (const auto problems = verify_model_folder(folder, job); !problems.empty()) {
-    refuse("what was read back is not what was written", problems.front(), "the bytes that were written");
-  }
+  if (const auto problems = verify_model_folder(folder, job); !problems.empty()) throw Error(problems.front());
   const Model again = load_model(open_checkpoint(folder), {.device = model.device(), .dtype = model.dtype()}, job);
   const ModelDifference difference = compare_models(model, again, job);
   if (same_tensors && dtype == model.dtype() && !difference.differing.empty()) {
