@@ -5,6 +5,7 @@
 #include "model/data/error.h"
 #include "model/io/atomic_file.h"
 #include "model/io/file_kind.h"
+#include "model/io/gguf_parts.h"
 #include "model/io/mapped_file.h"
 #include "model/io/model_folder.h"
 #include "model/io/open_checkpoint.h"
@@ -26,12 +27,12 @@ bool has_safetensors(const fs::path& folder) {
   });
 }
 
-/// The single .gguf of a folder that holds no safetensors model, or an empty path.
+/// The single .gguf of a folder that holds no safetensors model, a part of it if it is split, or an empty path.
 fs::path only_gguf(const fs::path& folder) {
   fs::path found;
   int count = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".gguf") continue;
+    if (entry.path().extension() != ".gguf" || same_gguf_split(entry.path(), found)) continue;
     found = entry.path();
     ++count;
   }

@@ -38,6 +38,8 @@ struct TensorParts {
   bool side_by_side = false;
 };
 
+struct KeyValueParts;
+
 /// One tensor of a checkpoint: the name that its file has and its shape, and its bytes as they lie in the mapped file.
 /// A row is a run of the last dimension; a tensor of one dimension is one row.
 struct TensorEntry {
@@ -46,8 +48,9 @@ struct TensorEntry {
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  ///< valid while the Checkpoint lives; not aligned: copy, never cast
 
-  InterleavedRows interleaved{};        ///< `bytes` are in the file's order
-  TensorParts parts{};                  ///< if there are any, the tensor is made of these, and `bytes` is empty
+  InterleavedRows interleaved{};  ///< `bytes` are in the file's order
+  TensorParts parts{};            ///< if there are any, the tensor is made of these, and `bytes` is empty
+  std::shared_ptr<const KeyValueParts> key_value{};  ///< if there, the tensor is made of it, and `bytes` is empty
   std::vector<std::int64_t> strides{};  ///< of a view whose values do not lie in order, in values; else empty
 
   /// What the file says of the bytes, compared when they are first read.
@@ -60,8 +63,15 @@ struct TensorEntry {
 
   /// Whether `bytes` are values of `dtype` in Hugging Face's order, to be used as they are.
   bool is_plain(DType dtype) const {
-    return interleaved.block == 0 && parts.bytes.empty() && strides.empty() && type == StoredType(dtype);
+    return interleaved.block == 0 && parts.bytes.empty() && !key_value && strides.empty() && type == StoredType(dtype);
   }
+};
+
+/// kv_b of an MLA layer as llama.cpp keeps it. Of each of H heads, N rows of kv_b are columns of `keys` and V rows are
+/// rows of `values`.  Source: llama.cpp conversion/deepseek.py.
+struct KeyValueParts {
+  TensorEntry keys;    ///< [H, R, N], R kv_lora_rank
+  TensorEntry values;  ///< [H, V, R]
 };
 
 /// Writes rows [first_row, first_row + count) as f32 into `out`, from any stored type, in Hugging Face's row order.
@@ -82,7 +92,7 @@ struct CheckpointParts {
   std::vector<std::string> warnings;
   std::vector<std::shared_ptr<const SafetensorsFile>> shards;
   std::vector<std::shared_ptr<const PytorchFile>> pytorch;
-  std::shared_ptr<const GgufFile> gguf;
+  std::vector<std::shared_ptr<const GgufFile>> gguf;  ///< the first holds the metadata
 };
 
 /// A model's files, opened and checked but not yet loaded: its config in Hugging Face form and its tensors by name.
@@ -115,7 +125,7 @@ class Checkpoint {
   std::string_view format() const;
 
   /// The GGUF file, which also holds the tokenizer, or nullptr if the model is in another format.
-  const GgufFile* gguf() const { return parts_.gguf.get(); }
+  const GgufFile* gguf() const { return parts_.gguf.empty() ? nullptr : parts_.gguf.front().get(); }
 
   /// Oddities that do not keep the model from being used, one sentence each.
   const std::vector<std::string>& warnings() const { return parts_.warnings; }

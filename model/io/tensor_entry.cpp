@@ -80,6 +80,32 @@ void read_stored(const TensorEntry& entry, std::int64_t first, std::int64_t coun
   }
 }
 
+/// Reads rows of a kv_b whose keys lie transposed. A head's keys are read once for all of its rows in the range.
+void read_key_value(const KeyValueParts& parts, std::int64_t first, std::int64_t count, std::span<float> out) {
+  const std::int64_t rank = parts.keys.shape[1];
+  const std::int64_t num_keys = parts.keys.shape[2];
+  const std::int64_t num_values = parts.values.shape[1];
+  std::vector<float> keys_RN;
+  std::int64_t head_of_keys = -1;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t head = (first + i) / (num_keys + num_values);
+    const std::int64_t place = (first + i) % (num_keys + num_values);
+    const auto row = out.subspan(static_cast<std::size_t>(i * rank), static_cast<std::size_t>(rank));
+    if (place >= num_keys) {
+      read_stored(parts.values, head * num_values + place - num_keys, 1, row);
+      continue;
+    }
+    if (head != head_of_keys) {
+      keys_RN.resize(static_cast<std::size_t>(rank * num_keys));
+      read_stored(parts.keys, head * rank, rank, keys_RN);
+      head_of_keys = head;
+    }
+    for (std::int64_t r = 0; r < rank; ++r) {
+      row[static_cast<std::size_t>(r)] = keys_RN[static_cast<std::size_t>(r * num_keys + place)];
+    }
+  }
+}
+
 /// A bias: one row whose values are permuted like the rows of its weight.
 void read_interleaved_bias(const TensorEntry& entry, std::span<float> out) {
   std::vector<float> stored(out.size());
@@ -99,6 +125,7 @@ std::int64_t TensorEntry::num_rows() const {
 }
 
 std::int64_t TensorEntry::num_bytes() const {
+  if (key_value) return key_value->keys.num_bytes() + key_value->values.num_bytes();
   const BlockSize block = block_size(type);
   return num_values() / block.values * block.bytes;
 }
@@ -106,6 +133,7 @@ std::int64_t TensorEntry::num_bytes() const {
 void read_rows(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<float> out) {
   check_range(entry, first_row, count, out.size());
   if (out.empty()) return;
+  if (entry.key_value) return read_key_value(*entry.key_value, first_row, count, out);
   if (entry.interleaved.block == 0) return read_stored(entry, first_row, count, out);
   if (entry.shape.size() == 1) return read_interleaved_bias(entry, out);
   const auto length = static_cast<std::size_t>(entry.row_length());

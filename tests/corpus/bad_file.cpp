@@ -16,7 +16,7 @@ BadFile one_file(std::string name, std::string file, std::string content, std::o
 
 std::vector<BadFile> model_corpus() {
   std::vector<BadFile> corpus;
-  for (auto part : {safetensors_corpus, gguf_corpus, pytorch_corpus, config_corpus}) {
+  for (auto part : {safetensors_corpus, gguf_corpus, gguf_model_corpus, pytorch_corpus, config_corpus}) {
     std::ranges::move(part(), std::back_inserter(corpus));
   }
   return corpus;

@@ -33,7 +33,8 @@ BadFile one_file(std::string name, std::string file, std::string content, std::o
 BadFile pytorch_file(const std::string& name, const std::string& bytes, std::optional<ErrorCode> expected);
 
 std::vector<BadFile> safetensors_corpus();
-std::vector<BadFile> gguf_corpus();
+std::vector<BadFile> gguf_corpus();        ///< one file: its structure, and what its metadata says
+std::vector<BadFile> gguf_model_corpus();  ///< experts, latents and split files
 std::vector<BadFile> pytorch_corpus();
 std::vector<BadFile> pickle_corpus();  ///< a part of it
 std::vector<BadFile> config_corpus();  ///< config.json, index, folder

@@ -2,6 +2,8 @@
 
 blocks OUT SEED COUNT   for each stored type, COUNT random blocks (TYPE.bin) and their values as f32 (TYPE.f32)
 tiny-gguf OUT           a small llama as GGUF (tiny.gguf) and the Hugging Face values of its tensors (NAME.f32)
+quantized OUT SEED COUNT  random values (values.f32) and the bytes that they are stored as (TYPE.bin)
+check-export GGUF FOLDER  fails unless GGUF holds the tensors of the Hugging Face FOLDER as llama.cpp wants them
 gguf-hashes FILE        a line a tensor: name, type, SHA-256 of its values as f32
 safetensors OUT         a file of every dtype (all.safetensors) and each tensor's bytes (NAME.bin)
 read-safetensors FILE   a line a tensor, by name: name, dtype, shape, SHA-256 of its bytes
@@ -116,6 +118,76 @@ def write_tiny_gguf(out):
     writer.close()
 
 
+def write_quantized(out, seed, count):
+    import gguf
+
+    random = np.random.default_rng(int(seed))
+    blocks = random.standard_normal((int(count), 32)) * 10.0 ** random.integers(-9, 6, (int(count), 1))
+    values = blocks.astype(np.float32)
+    values[0] = 0.0
+    values[1] = np.abs(values[1]).max()  # all equal
+    values[2, ::2] = -values[2, 1::2]  # extremes of both signs
+    values[3] = np.arange(32) - 15.5
+    values.tofile(out / "values.f32")
+    with np.errstate(all="ignore"):
+        for name in ["F32", "F16", "BF16", "Q8_0", "Q4_0"]:
+            gguf.quants.quantize(values, gguf.GGMLQuantizationType[name]).tofile(out / f"{name}.bin")
+
+
+def expected_tensors(name, value, config):
+    """What llama.cpp's converter makes of one Hugging Face tensor, but for the stacking of experts."""
+    mla = "kv_lora_rank" in config
+    heads, kv_heads = config["num_attention_heads"], config.get("num_key_value_heads")
+    if name.endswith("e_score_correction_bias"):
+        name = name.replace("e_score_correction_bias", "e_score_correction.bias")
+    if name.endswith("kv_b_proj.weight"):
+        nope = config["qk_nope_head_dim"]
+        per_head = value.reshape(heads, -1, value.shape[-1])
+        yield name.replace("kv_b_proj", "k_b_proj"), per_head[:, :nope].swapaxes(1, 2)
+        yield name.replace("kv_b_proj", "v_b_proj"), per_head[:, nope:]
+        return
+    if config["model_type"] in ["llama", "mixtral"] and not mla:
+        if ".q_proj." in name:
+            value = permute(value, heads)
+        if ".k_proj." in name:
+            value = permute(value, kv_heads)
+    yield name, value
+
+
+def check_export(path, folder):
+    import json
+
+    import gguf
+    from safetensors.numpy import load_file
+
+    config = json.loads((folder / "config.json").read_text())
+    reader = gguf.GGUFReader(path)
+    architecture = reader.fields["general.architecture"].contents()
+    kind = {text: key for key, text in gguf.MODEL_ARCH_NAMES.items()}[architecture]
+    name_map = gguf.get_tensor_name_map(kind, config["num_hidden_layers"])
+    found = {tensor.name: tensor.data.reshape([int(n) for n in reversed(tensor.shape)]) for tensor in reader.tensors}
+    experts = {}
+    checked = 0
+    for hf_name, hf_value in load_file(folder / "model.safetensors").items():
+        for name, value in expected_tensors(hf_name, hf_value, config):
+            parts = name.split(".")
+            if "experts" in parts:
+                index = parts.index("experts")
+                merged = ".".join(parts[: index + 1] + parts[index + 2 :])
+                if "block_sparse_moe" in parts:
+                    merged = f"layers.{parts[2]}.feed_forward.experts.{parts[-2]}.weight"
+                experts.setdefault(merged, {})[int(parts[index + 1])] = value
+                continue
+            theirs = name_map.get_name(name, try_suffixes=(".weight", ".bias"))
+            assert np.array_equal(found[theirs], value), (name, theirs)
+            checked += 1
+    for name, stack in experts.items():
+        theirs = name_map.get_name(name, try_suffixes=(".weight",))
+        assert np.array_equal(found[theirs], np.stack([stack[i] for i in range(len(stack))])), (name, theirs)
+        checked += 1
+    assert checked == len(found), (checked, sorted(found))
+
+
 def print_gguf_hashes(path):
     import gguf
 
@@ -159,6 +231,8 @@ def print_safetensors(path):
 COMMANDS = {
     "blocks": lambda out, seed, count: write_blocks(Path(out), seed, count),
     "tiny-gguf": lambda out: write_tiny_gguf(Path(out)),
+    "quantized": lambda out, seed, count: write_quantized(Path(out), seed, count),
+    "check-export": lambda path, folder: check_export(path, Path(folder)),
     "gguf-hashes": print_gguf_hashes,
     "safetensors": lambda out: write_safetensors(Path(out)),
     "read-safetensors": print_safetensors,
