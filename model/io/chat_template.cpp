@@ -8,8 +8,14 @@
 namespace lathe {
 
 std::string render_chat(const Tokenizer& tokenizer, std::span<const ChatMessage> messages, bool add_generation_prompt) {
-  check(!tokenizer.chat_template().empty(),
-        "[chat template] the model has none: it was not trained on conversations; give it plain text instead");
+  if (tokenizer.chat_template().empty()) {
+    throw Error({.code = ErrorCode::Template,
+                 .what = "the model has none: it was not trained on conversations",
+                 .where = "the chat template",
+                 .got = "no template",
+                 .expected = "one in tokenizer_config.json or chat_template.jinja",
+                 .hint = "give it plain text instead"});
+  }
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const ChatMessage& message : messages) {
     list.push_back({{"role", repair_utf8(message.role).text}, {"content", repair_utf8(message.content).text}});

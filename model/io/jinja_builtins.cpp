@@ -2,10 +2,11 @@
 #include <array>
 #include <ctime>
 
-#include "model/data/error.h"
+#include "model/io/jinja_error.h"
 #include "model/io/jinja_limits.h"
 #include "model/io/jinja_values.h"
 #include "model/io/unicode_classes.h"
+#include "model/io/utf8.h"
 
 namespace lathe::jinja {
 
@@ -16,13 +17,14 @@ bool is_space(char32_t code) {
   return (character_classes()[code] & kSpace) != 0 || (code >= 0x1C && code <= 0x1F);
 }
 
-constexpr std::size_t kMostStripped = 256;  // each is looked for in turn
+constexpr std::int64_t kMostItems = 300'000;  // of a range
+constexpr std::size_t kMostStripped = 256;    // each is looked for in turn
 
 /// Python's strip: white space, or any of the characters given.
 std::string strip(std::string_view text, const Value& characters, bool left, bool right) {
   const bool any_space = !characters || characters->is_null();
   const std::string chosen = any_space ? "" : to_text(characters);
-  check(chosen.size() <= kMostStripped, "[chat template] strip of more than ", kMostStripped, " bytes of characters");
+  check(chosen.size() <= kMostStripped, "strip of more than ", kMostStripped, " bytes of characters");
   const auto goes = [&](Utf8Char c, const char* at) {
     return any_space ? is_space(c.code) : chosen.find(std::string_view(at, c.size)) != std::string::npos;
   };
@@ -38,7 +40,7 @@ std::string strip(std::string_view text, const Value& characters, bool left, boo
 }
 
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
-  check(!from.empty(), "[chat template] replacing the empty string is not supported");
+  check(!from.empty(), "replacing the empty string is not supported");
   std::string replaced;
   std::size_t begin = 0;
   for (std::size_t at = find_in(text, from); at != std::string_view::npos; at = find_in(text, from, begin)) {
@@ -49,9 +51,53 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
   return replaced.append(text, begin);
 }
 
+std::string joined_by(const std::string& separator, const Value& list) {
+  check(list && list->is_array(), "join of other than a list is not supported");
+  std::string joined;
+  for (const Json& part : *list) {
+    if (&part != &list->front()) joined += separator;
+    joined += to_text(part);
+    check_value_bytes(joined.size());
+  }
+  return joined;
+}
+
+/// Python's split without a separator.
+Json words_of(std::string_view text) {
+  Json words = Json::array();
+  std::size_t begin = 0;
+  const auto add = [&](std::size_t end) {
+    if (begin < end) words.push_back(text.substr(begin, end - begin));
+    check_value_bytes(end + words.size() * kItemBytes);
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char next = utf8_char(text.data() + at);
+    if (is_space(next.code)) {
+      add(at);
+      begin = at + next.size;
+    }
+    at += next.size;
+  }
+  add(text.size());
+  return words;
+}
+
+/// The first letter of the text, or of each word, as a capital and the others small.
+std::string with_capitals(std::string text, bool each_word) {
+  bool is_first = true;
+  for (char& c : text) {
+    check(static_cast<unsigned char>(c) < 0x80, "changing the case of other than ASCII letters is not supported: \"",
+          text.substr(0, 100), "\"");
+    const bool is_small = c >= 'a' && c <= 'z', is_capital = c >= 'A' && c <= 'Z';
+    if (is_first ? is_small : is_capital) c = static_cast<char>(c ^ 0x20);
+    is_first = each_word ? !is_small && !is_capital : false;
+  }
+  return text;
+}
+
 std::string with_ascii_case(std::string text, bool upper) {
   for (char& c : text) {
-    check(static_cast<unsigned char>(c) < 0x80, "[chat template] changing the case of other than ASCII letters is not ",
+    check(static_cast<unsigned char>(c) < 0x80, "changing the case of other than ASCII letters is not ",
           "supported: \"", text.substr(0, 100), "\"");
     if (upper ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z') c = static_cast<char>(c ^ 0x20);
   }
@@ -59,9 +105,9 @@ std::string with_ascii_case(std::string text, bool upper) {
 }
 
 Json split(std::string_view text, const Value& separator) {
-  check(separator && separator->is_string() && !separator->empty(), "[chat template] split needs a separator");
+  check(separator && separator->is_string() && !separator->empty(), "split needs a separator");
   const auto& by = separator->get_ref<const std::string&>();
-  check(!by.empty(), "[chat template] split needs a separator");
+  check(!by.empty(), "split needs a separator");
   Json parts = Json::array();
   std::size_t begin = 0;
   for (std::size_t at = find_in(text, by); at != std::string_view::npos; at = find_in(text, by, begin)) {
@@ -73,29 +119,16 @@ Json split(std::string_view text, const Value& separator) {
   return parts;
 }
 
+Json values_of(const Json& object) {
+  Json values = Json::array();
+  for (const auto& [key, value] : object.items()) values.push_back(value);
+  return values;
+}
+
 Json pairs_of(const Json& object) {
   Json pairs = Json::array();
   for (const auto& [key, value] : object.items()) pairs.push_back(Json::array({key, value}));
   return pairs;
-}
-
-std::int64_t length(const Value& value) {
-  check(value && (value->is_array() || value->is_object() || value->is_string()), "[chat template] length of ",
-        value ? value->type_name() : "something undefined");
-  if (!value->is_string()) return static_cast<std::int64_t>(value->size());
-  const auto& text = value->get_ref<const std::string&>();
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
-}
-
-Json join(const Value& list, const Value& separator) {
-  check(list && list->is_array(), "[chat template] join of other than a list is not supported");
-  std::string joined;
-  for (const Json& part : *list) {
-    if (&part != &list->front()) joined += to_text(separator);
-    joined += to_text(part);
-    check_value_bytes(joined.size());
-  }
-  return joined;
 }
 
 Value text_method(const std::string& name, const std::string& text, const Arguments& arguments) {
@@ -105,10 +138,13 @@ Value text_method(const std::string& name, const std::string& text, const Argume
   if (name == "rstrip") return Json(strip(text, first, false, true));
   if (name == "startswith") return Json(text.starts_with(to_text(first)));
   if (name == "endswith") return Json(text.ends_with(to_text(first)));
+  if (name == "split" && arguments.values.empty() && arguments.named.empty()) return words_of(text);
   if (name == "split" && arguments.values.size() == 1) return split(text, first);
+  if (name == "join") return Json(joined_by(text, first));
+  if (name == "capitalize" || name == "title") return Json(with_capitals(text, name == "title"));
   if (name == "replace") return Json(replace_all(text, to_text(first), to_text(arguments.get(1, ""))));
   if (name == "upper" || name == "lower") return Json(with_ascii_case(text, name == "upper"));
-  throw Error(lathe::text("[chat template] the method ", name, " of a string is not supported"));
+  refuse("the method ", name, " of a string is not supported");
 }
 
 }  // namespace
@@ -120,16 +156,20 @@ Json keys_of(const Json& object) {
 }
 
 Value method(const std::string& name, const Value& object, const Arguments& arguments) {
-  check(object.has_value(), "[chat template] the method ", name, " of something undefined");
+  check(object.has_value(), "the method ", name, " of something undefined");
   if (object->is_string()) return text_method(name, object->get_ref<const std::string&>(), arguments);
   if (object->is_object() && name == "items") return pairs_of(*object);
+  if (object->is_object() && name == "keys") return keys_of(*object);
+  if (object->is_object() && name == "values") return values_of(*object);
   if (object->is_object() && name == "get") {
     const Value found = item(object, arguments.get(0, "key"));
     const Value otherwise = arguments.get(1, "default");
     return found ? found : otherwise ? otherwise : Value(Json(nullptr));
   }
-  throw Error(lathe::text("[chat template] the method ", name, " of ", object->type_name(), " is not supported"));
+  refuse("the method ", name, " of ", object->type_name(), " is not supported");
 }
+
+namespace {
 
 std::string now_as(const std::string& format) {
   const std::time_t time = std::time(nullptr);
@@ -140,23 +180,43 @@ std::string now_as(const std::string& format) {
   return {shown.data(), size};
 }
 
-Value filter(const std::string& name, const Value& value, const Arguments& arguments) {
-  const Value first = arguments.get(0, "");
-  if (name == "trim") return Json(strip(to_text(value), arguments.get(0, "chars"), true, true));
-  if (name == "length" || name == "count") return Json(length(value));
-  if (name == "upper" || name == "lower") return Json(with_ascii_case(to_text(value), name == "upper"));
-  if (name == "string" || name == "safe") return Json(to_text(value));
-  if (name == "join") return join(value, arguments.get(0, "d") ? arguments.get(0, "d") : Value(Json("")));
-  if (name == "replace") return Json(replace_all(to_text(value), to_text(first), to_text(arguments.get(1, "new"))));
-  if (name == "default" || name == "d") {
-    const bool keeps = value && (is_true(value) || !is_true(arguments.get(1, "boolean")));
-    return keeps ? value : arguments.get(0, "default_value") ? arguments.get(0, "default_value") : Value(Json(""));
+Json range(const Arguments& arguments) {
+  const auto number = [&](std::size_t place) {
+    const Value value = arguments.get(place, "");
+    check(value && value->is_number_integer(), "range() of other than whole numbers");
+    return value->get<std::int64_t>();
+  };
+  const std::size_t count = arguments.values.size();
+  const std::int64_t begin = count > 1 ? number(0) : 0, end = number(count > 1 ? 1 : 0);
+  const std::int64_t by = count > 2 ? number(2) : 1;
+  check(by != 0 && by > -kMostItems && by < kMostItems, "range() with a step of ", by);
+  Json numbers = Json::array();
+  for (std::int64_t i = begin; by > 0 ? i < end : i > end; i += by) {
+    check(static_cast<std::int64_t>(numbers.size()) < kMostItems, "range() of more than ", kMostItems, " steps");
+    numbers.push_back(i);
   }
-  if (name == "first") return item(value, Json(0));
-  if (name == "last") return item(value, Json(-1));
-  if (name == "list" && value && value->is_array()) return value;
-  if (name == "items" && value && value->is_object()) return pairs_of(*value);
-  throw Error(lathe::text("[chat template] the filter \"", name, "\" is not supported"));
+  return numbers;
+}
+
+}  // namespace
+
+bool is_function(const std::string& name) {
+  return name == "raise_exception" || name == "namespace" || name == "range" || name == "strftime_now";
+}
+
+Value function(const std::string& name, const Arguments& arguments) {
+  if (name == "raise_exception") {
+    const std::string reason = to_text(arguments.get(0, "message")).substr(0, 2000);
+    refuse("it does not accept this conversation: ", repair_utf8(reason).text);
+  }
+  if (name == "namespace") {
+    Json space = Json::object();
+    for (const auto& [key, value] : arguments.named) space[key] = value.value_or(nullptr);
+    return space;
+  }
+  if (name == "range") return range(arguments);
+  if (name == "strftime_now") return Json(now_as(to_text(arguments.get(0, "format"))));
+  refuse("the function ", name, "() is not supported");
 }
 
 }  // namespace lathe::jinja

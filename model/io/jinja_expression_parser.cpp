@@ -18,7 +18,7 @@ class ExpressionParser {
   explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
 
   Expression conditional(bool allow_if) {
-    check(++depth_ < kMaxDepth, "[chat template] line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
+    check(++depth_ < kMaxDepth, "line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
     Expression value = any();
     while (allow_if && tokens_.take_name("if")) {
       Expression condition = any();
@@ -34,7 +34,7 @@ class ExpressionParser {
   Expression node(Kind kind, std::string name, std::vector<Expression> children = {}) const {
     int depth = 0;
     for (const Expression& child : children) depth = std::max(depth, child.depth + 1);
-    check(depth < kMaxDepth, "[chat template] line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
+    check(depth < kMaxDepth, "line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
     return {kind, std::move(name), nullptr, std::move(children), {}, tokens_.line(), depth};
   }
 
@@ -58,7 +58,7 @@ class ExpressionParser {
 
   Expression negation() {
     if (!tokens_.take_name("not")) return comparison();
-    check(++depth_ < kMaxDepth, "[chat template] line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
+    check(++depth_ < kMaxDepth, "line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
     Expression result = node(Kind::Not, "", {negation()});
     --depth_;
     return result;
@@ -112,7 +112,13 @@ class ExpressionParser {
         value = std::move(filter);
       } else if (tokens_.take_name("is")) {
         const bool negated = tokens_.take_name("not");
-        value = node(Kind::Test, tokens_.expect(Token::Kind::Name, "a test"), {std::move(value)});
+        Expression test = node(Kind::Test, tokens_.expect(Token::Kind::Name, "a test"), {std::move(value)});
+        if (tokens_.take_operator("(")) {
+          arguments(test);
+        } else if (tokens_.is(Token::Kind::String) || tokens_.is(Token::Kind::Integer)) {
+          test.children.push_back(primary());
+        }
+        value = std::move(test);
         if (negated) value = node(Kind::Not, "", {std::move(value)});
       } else {
         return value;
@@ -121,7 +127,7 @@ class ExpressionParser {
   }
 
   Expression unary() {
-    check(++depth_ < kMaxDepth, "[chat template] line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
+    check(++depth_ < kMaxDepth, "line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
     Expression result = tokens_.take_operator("-") ? node(Kind::Negate, "", {unary()}) : postfix(primary());
     --depth_;
     return result;

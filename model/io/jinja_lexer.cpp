@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "model/data/error.h"
+#include "model/io/jinja_error.h"
 #include "model/io/utf8.h"
 
 namespace lathe::jinja {
@@ -85,14 +85,14 @@ class Lexer {
     at_ += 2;
     if (peek() == '-' || peek() == '+') ++at_;
     while (!read_end(is_block)) {
-      check(at_ < source_.size(), "[chat template] line ", line(), ": a tag is not closed");
+      check(at_ < source_.size(), "line ", line(), ": a tag is not closed");
       read_token();
     }
   }
 
   void skip_comment() {
     const std::size_t end = source_.find("#}", at_ + 2);
-    check(end != std::string::npos, "[chat template] line ", line(), ": a comment is not closed");
+    check(end != std::string::npos, "line ", line(), ": a comment is not closed");
     at_ = end + 2;
     trim_after(source_[end - 1], /*is_block=*/true);
   }
@@ -135,7 +135,7 @@ class Lexer {
       open_braces_ += c == '{' ? 1 : -1;
       return read_operator(c == '{' ? "{" : "}");
     }
-    throw Error(lathe::text("[chat template] line ", line(), ": unexpected \"", std::string(1, c), "\""));
+    refuse("line ", line(), ": unexpected \"", std::string(1, c), "\"");
   }
 
   void read_operator(std::string_view op) {
@@ -155,7 +155,7 @@ class Lexer {
     const bool is_float = peek() == '.' && is_digit(peek(1));
     if (is_float) ++at_;
     while (is_digit(peek())) ++at_;
-    check(at_ - begin <= 15, "[chat template] line ", line(), ": a number of more than 15 digits");
+    check(at_ - begin <= 15, "line ", line(), ": a number of more than 15 digits");
     add(is_float ? Kind::Float : Kind::Integer, source_.substr(begin, at_ - begin));
   }
 
@@ -163,7 +163,7 @@ class Lexer {
     const char quote = source_[at_++];
     std::string value;
     while (peek() != quote) {
-      check(at_ < source_.size(), "[chat template] line ", line(), ": a string is not closed");
+      check(at_ < source_.size(), "line ", line(), ": a string is not closed");
       if (peek() == '\\' && at_ + 1 < source_.size()) {
         value += escape();
       } else {
@@ -181,8 +181,7 @@ class Lexer {
     constexpr std::string_view kLetters = "ntr0\\'\"abfv", kMeanings{"\n\t\r\0\\'\"\a\b\f\v", 11};
     const std::size_t known = kLetters.find(c);
     if (known != std::string_view::npos) return {kMeanings[known]};
-    check(c != 'x' && c != 'u' && c != 'U' && c != 'N', "[chat template] line ", line(), ": the escape \\", c,
-          " is not supported");
+    check(c != 'x' && c != 'u' && c != 'U' && c != 'N', "line ", line(), ": the escape \\", c, " is not supported");
     return c == '\n' ? std::string() : std::string{'\\', c};
   }
 
@@ -198,8 +197,8 @@ class Lexer {
 
 std::vector<Token> tokenize(std::string_view source) {
   constexpr std::size_t kMaxBytes = 256 << 10;
-  check(source.size() <= kMaxBytes, "[chat template] ", source.size(), " bytes, expected at most ", kMaxBytes);
-  check(is_utf8(source), "[chat template] not UTF-8");
+  check(source.size() <= kMaxBytes, "", source.size(), " bytes, expected at most ", kMaxBytes);
+  check(is_utf8(source), "not UTF-8");
   return Lexer(source).run();
 }
 

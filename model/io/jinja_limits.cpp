@@ -1,6 +1,6 @@
 #include "model/io/jinja_limits.h"
 
-#include "model/data/error.h"
+#include "model/io/jinja_error.h"
 
 namespace lathe::jinja {
 
@@ -16,7 +16,7 @@ constexpr std::size_t kMaxBytesInAll = std::size_t{512} << 20;
 std::size_t bytes_of(const Json& value, int nesting) {
   if (value.is_string()) return kItemBytes + value.get_ref<const std::string&>().size();
   if (!value.is_structured()) return kItemBytes;
-  check(nesting < kMaxNesting, "[chat template] a value is nested more than ", kMaxNesting, " levels deep");
+  check(nesting < kMaxNesting, "a value is nested more than ", kMaxNesting, " levels deep");
   std::size_t bytes = kItemBytes;
   if (value.is_array()) {
     for (const Json& item : value) bytes += bytes_of(item, nesting + 1);
@@ -31,25 +31,22 @@ std::size_t bytes_of(const Json& value, int nesting) {
 }  // namespace
 
 void check_value_bytes(std::size_t bytes) {
-  check(bytes <= kMaxValueBytes, "[chat template] a value would have ", bytes, " bytes, allowed are ", kMaxValueBytes);
+  check(bytes <= kMaxValueBytes, "a value would have ", bytes, " bytes, allowed are ", kMaxValueBytes);
 }
 
-void Limits::step(int line) {
-  check(++steps_ <= kMaxSteps, "[chat template] line ", line, ": more than ", kMaxSteps, " steps");
-}
+void Limits::step(int line) { check(++steps_ <= kMaxSteps, "line ", line, ": more than ", kMaxSteps, " steps"); }
 
 Value Limits::admit(Value value, int line) {
   if (!value) return value;
   const std::size_t bytes = bytes_of(*value, 0);
   check_value_bytes(bytes);
   bytes_made_ += bytes;
-  check(bytes_made_ <= kMaxBytesInAll, "[chat template] line ", line, ": values of more than ", kMaxBytesInAll,
-        " bytes in all");
+  check(bytes_made_ <= kMaxBytesInAll, "line ", line, ": values of more than ", kMaxBytesInAll, " bytes in all");
   return value;
 }
 
 void Limits::check_output(std::size_t bytes, int line) {
-  check(bytes <= kMaxOutputBytes, "[chat template] line ", line, ": more than ", kMaxOutputBytes, " bytes of output");
+  check(bytes <= kMaxOutputBytes, "line ", line, ": more than ", kMaxOutputBytes, " bytes of output");
 }
 
 }  // namespace lathe::jinja

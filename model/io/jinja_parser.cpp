@@ -1,6 +1,7 @@
 #include "model/io/jinja_parser.h"
 
 #include <initializer_list>
+#include <utility>
 
 #include "model/io/jinja_expression_parser.h"
 #include "model/io/jinja_token_stream.h"
@@ -24,7 +25,7 @@ class Parser {
  private:
   /// Statements up to a block tag with one of these names, which is left to the caller.
   std::vector<Statement> body(std::initializer_list<std::string_view> ends) {
-    check(++depth_ < kMaxDepth, "[chat template] line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
+    check(++depth_ < kMaxDepth, "line ", tokens_.line(), ": nested more than ", kMaxDepth, " deep");
     std::vector<Statement> statements;
     while (!tokens_.is(Token::Kind::End) && !at_any(ends)) add_statement(statements);
     --depth_;
@@ -54,11 +55,18 @@ class Parser {
       read_for(statement);
     } else if (tokens_.is_block("set")) {
       read_set(statement);
+    } else if (tokens_.is_block("macro")) {
+      read_macro(statement);
+    } else if (tokens_.is_block("break") || tokens_.is_block("continue")) {
+      tokens_.take();
+      statement.kind = tokens_.take().text == "break" ? Statement::Kind::Break : Statement::Kind::Continue;
+      if (loops_ == 0) tokens_.fail("a loop around it");
+      end_block();
     } else if (tokens_.is_block("generation")) {
       return read_generation(statements);
     } else {
       tokens_.expect(Token::Kind::BlockBegin, "text or a tag");
-      tokens_.fail("one of the statements that Lathe knows: if, for, set");
+      tokens_.fail("one of the statements that Lathe knows: if, for, set, macro");
     }
     statements.push_back(std::move(statement));
   }
@@ -102,7 +110,9 @@ class Parser {
     filter.literal = true;
     if (tokens_.take_name("if")) filter = parse_expression(tokens_);
     end_block();
+    ++loops_;
     statement.branches.push_back({std::move(filter), body({"else", "endfor"})});
+    --loops_;
     if (tokens_.is_block("else")) {
       begin_block("else");
       end_block();
@@ -117,8 +127,35 @@ class Parser {
     begin_block("set");
     statement.targets.push_back(tokens_.expect(Token::Kind::Name, "a name"));
     if (tokens_.take_operator(".")) statement.targets.push_back(tokens_.expect(Token::Kind::Name, "an attribute"));
+    if (statement.targets.size() == 1 && tokens_.is(Token::Kind::BlockEnd)) {
+      end_block();
+      statement.branches.push_back({{}, body({"endset"})});
+      begin_block("endset");
+      return end_block();
+    }
     tokens_.expect_operator("=");
     statement.value = parse_expression(tokens_);
+    end_block();
+  }
+
+  void read_macro(Statement& statement) {
+    statement.kind = Statement::Kind::Macro;
+    statement.value.kind = Expression::Kind::List;
+    begin_block("macro");
+    statement.text = tokens_.expect(Token::Kind::Name, "a name");
+    tokens_.expect_operator("(");
+    while (!tokens_.take_operator(")")) {
+      if (!statement.targets.empty()) tokens_.expect_operator(",");
+      statement.targets.push_back(tokens_.expect(Token::Kind::Name, "a parameter"));
+      const bool has_default = tokens_.take_operator("=");
+      if (!has_default && !statement.value.children.empty()) tokens_.fail("a default as for the parameter before");
+      if (has_default) statement.value.children.push_back(parse_expression(tokens_));
+    }
+    end_block();
+    const int outer_loops = std::exchange(loops_, 0);
+    statement.branches.push_back({{}, body({"endmacro"})});
+    loops_ = outer_loops;
+    begin_block("endmacro");
     end_block();
   }
 
@@ -133,6 +170,7 @@ class Parser {
 
   TokenStream tokens_;
   int depth_ = 0;
+  int loops_ = 0;  // around this place
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/data/error.h"
+#include "model/io/jinja_error.h"
 #include "model/io/jinja_lexer.h"
 
 namespace lathe::jinja {
@@ -42,7 +42,7 @@ class TokenStream {
   }
 
   [[noreturn]] void fail(const std::string& expected) const {
-    throw Error(lathe::text("[chat template] line ", line(), ": got \"", peek().text, "\", expected ", expected));
+    refuse("line ", line(), ": got \"", peek().text, "\", expected ", expected);
   }
 
  private:

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "model/data/error.h"
+#include "model/io/jinja_error.h"
+#include "model/io/unicode_classes.h"
 
 namespace lathe::jinja {
 
@@ -13,15 +14,8 @@ namespace {
 std::string kind_of(const Value& value) { return value ? value->type_name() : "undefined"; }
 
 const Json& defined(const Value& value, const char* where) {
-  check(value.has_value(), "[chat template] ", where, " of something undefined");
+  check(value.has_value(), "", where, " of something undefined");
   return *value;
-}
-
-std::string number_text(double number) {
-  char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
-  std::string shown(buffer, end);
-  return shown.find_first_of(".en") == std::string::npos ? shown + ".0" : shown;
 }
 
 /// Rounds towards minus infinity, as Python's // does.
@@ -40,12 +34,12 @@ Value whole_number(const std::string& op, std::int64_t left, std::int64_t right)
   } else if (op == "*") {
     overflows = __builtin_mul_overflow(left, right, &result);
   } else {
-    check(right != 0, "[chat template] division by zero");
+    check(right != 0, "division by zero");
     overflows = left == INT64_MIN && right == -1;
     if (op == "/") return Json(static_cast<double>(left) / static_cast<double>(right));
     if (!overflows) result = op == "//" ? floor_div(left, right) : left - floor_div(left, right) * right;
   }
-  check(!overflows, "[chat template] a number is too large");
+  check(!overflows, "a number is too large");
   return Json(result);
 }
 
@@ -53,7 +47,7 @@ Value floating(const std::string& op, double left, double right) {
   if (op == "+") return Json(left + right);
   if (op == "-") return Json(left - right);
   if (op == "*") return Json(left * right);
-  check(right != 0, "[chat template] division by zero");
+  check(right != 0, "division by zero");
   if (op == "/") return Json(left / right);
   const double quotient = std::floor(left / right);
   return Json(op == "//" ? quotient : left - quotient * right);
@@ -61,13 +55,20 @@ Value floating(const std::string& op, double left, double right) {
 
 bool compare(const std::string& op, const Json& left, const Json& right) {
   const bool same_kind = (left.is_number() && right.is_number()) || (left.is_string() && right.is_string());
-  check(same_kind, "[chat template] ", left.type_name(), " ", op, " ", right.type_name(), " has no order");
+  check(same_kind, "", left.type_name(), " ", op, " ", right.type_name(), " has no order");
   if (op == "<") return left < right;
   if (op == "<=") return left <= right;
   return op == ">" ? left > right : left >= right;
 }
 
 }  // namespace
+
+std::string number_text(double number) {
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+  std::string shown(buffer, end);
+  return shown.find_first_of(".en") == std::string::npos ? shown + ".0" : shown;
+}
 
 Value Arguments::get(std::size_t place, const std::string& name) const {
   if (place < values.size()) return values[place];
@@ -90,7 +91,7 @@ std::string to_text(const Value& value) {
   if (value->is_null()) return "None";
   if (value->is_boolean()) return value->get<bool>() ? "True" : "False";
   if (value->is_number_integer()) return value->dump();
-  check(value->is_number(), "[chat template] printing an ", value->type_name(), " is not supported");
+  check(value->is_number(), "printing an ", value->type_name(), " is not supported");
   return number_text(value->get<double>());
 }
 
@@ -107,8 +108,7 @@ Value binary(const std::string& op, const Value& left, const Value& right) {
     joined.insert(joined.end(), b.begin(), b.end());
     return joined;
   }
-  check(a.is_number() && b.is_number(), "[chat template] ", a.type_name(), " ", op, " ", b.type_name(),
-        " is not supported");
+  check(a.is_number() && b.is_number(), "", a.type_name(), " ", op, " ", b.type_name(), " is not supported");
   if (a.is_number_integer() && b.is_number_integer()) {
     return whole_number(op, a.get<std::int64_t>(), b.get<std::int64_t>());
   }
@@ -125,14 +125,27 @@ bool contains(const Value& container, const Value& item) {
   const Json& in = defined(container, "\"in\"");
   if (in.is_array()) return item && std::find(in.begin(), in.end(), *item) != in.end();
   const bool is_text = item && item->is_string();
-  check(is_text && (in.is_object() || in.is_string()), "[chat template] ", kind_of(item), " in ", in.type_name(),
-        " is not supported");
+  check(is_text && (in.is_object() || in.is_string()), "", kind_of(item), " in ", in.type_name(), " is not supported");
   const auto& text = item->get_ref<const std::string&>();
   return in.is_object() ? in.contains(text) : find_in(in.get_ref<const std::string&>(), text) != std::string::npos;
 }
 
+Json characters_of(const std::string& text) {
+  Json characters = Json::array();
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = utf8_char(text.data() + at).size;
+    characters.push_back(text.substr(at, size));
+    at += size;
+  }
+  return characters;
+}
+
 Value item(const Value& object, const Value& index) {
-  const Json* found = find_item(defined(object, "an item"), index);
+  const Json& of = defined(object, "an item");
+  if (of.is_string() && index && index->is_number_integer()) {
+    return item(characters_of(of.get_ref<const std::string&>()), index);
+  }
+  const Json* found = find_item(of, index);
   return found == nullptr ? Value() : Value(*found);
 }
 
@@ -141,8 +154,8 @@ const Json* find_item(const Json& of, const Value& index) {
     const auto found = of.find(index->get_ref<const std::string&>());
     return found == of.end() ? nullptr : &*found;
   }
-  check(of.is_array() && index && index->is_number_integer(), "[chat template] item ", kind_of(index), " of ",
-        of.type_name(), " is not supported");
+  check(of.is_array() && index && index->is_number_integer(), "item ", kind_of(index), " of ", of.type_name(),
+        " is not supported");
   const auto size = static_cast<std::int64_t>(of.size());
   const auto at = index->get<std::int64_t>();
   const std::int64_t place = at < 0 ? at + size : at;
@@ -153,12 +166,18 @@ Value slice(const Value& object, const Value& begin, const Value& end, const Val
   const Json& list = defined(object, "a slice");
   const auto number = [](const Value& value, std::int64_t otherwise) {
     if (value && value->is_null()) return otherwise;
-    check(value && value->is_number_integer(), "[chat template] a slice by ", kind_of(value));
+    check(value && value->is_number_integer(), "a slice by ", kind_of(value));
     return value->get<std::int64_t>();
   };
-  check(list.is_array(), "[chat template] a slice of ", list.type_name(), " is not supported");
+  if (list.is_string()) {
+    std::string joined;
+    const Value parts = slice(characters_of(list.get_ref<const std::string&>()), begin, end, step);
+    for (const Json& part : *parts) joined += part.get_ref<const std::string&>();
+    return Json(joined);
+  }
+  check(list.is_array(), "a slice of ", list.type_name(), " is not supported");
   const std::int64_t by = number(step, 1), size = static_cast<std::int64_t>(list.size());
-  check(by == 1 || by == -1, "[chat template] a slice with step ", by, " is not supported");
+  check(by == 1 || by == -1, "a slice with step ", by, " is not supported");
   const std::int64_t low = by > 0 ? 0 : -1, high = by > 0 ? size : size - 1;
   const auto place = [&](const Value& value, std::int64_t otherwise) {
     if (value && value->is_null()) return otherwise;
@@ -171,21 +190,6 @@ Value slice(const Value& object, const Value& begin, const Value& end, const Val
     result.push_back(list[static_cast<std::size_t>(at)]);
   }
   return result;
-}
-
-bool test(const std::string& name, const Value& value) {
-  if (name == "defined") return value.has_value();
-  if (name == "undefined") return !value.has_value();
-  if (name == "none") return value && value->is_null();
-  if (name == "string") return value && value->is_string();
-  if (name == "mapping") return value && value->is_object();
-  if (name == "number") return value && (value->is_number() || value->is_boolean());
-  if (name == "boolean") return value && value->is_boolean();
-  if (name == "true") return value && value->is_boolean() && value->get<bool>();
-  if (name == "false") return value && value->is_boolean() && !value->get<bool>();
-  const bool holds_items = value && (value->is_string() || value->is_array() || value->is_object());
-  if (name == "iterable" || name == "sequence") return holds_items || !value;
-  throw Error(text("[chat template] the test \"is ", name, "\" is not supported"));
 }
 
 }  // namespace lathe::jinja

@@ -26,6 +26,9 @@ struct Arguments {
 
 bool is_true(const Value& value);
 
+/// "1.0", as Python writes a float.
+std::string number_text(double number);
+
 /// What printing a value writes.
 std::string to_text(const Value& value);
 
@@ -44,20 +47,29 @@ Value item(const Value& object, const Value& index);
 /// The same in place; null if there is no such item.
 const Json* find_item(const Json& object, const Value& index);
 
-/// object[begin:end:step] of a list.
+/// The characters of well-formed UTF-8, each a string.
+Json characters_of(const std::string& text);
+
+/// object[begin:end:step] of a list or string.
 Value slice(const Value& object, const Value& begin, const Value& end, const Value& step);
 
 /// What looping over an object goes through.
 Json keys_of(const Json& object);
 
-/// strftime_now(format)
-std::string now_as(const std::string& format);
+/// Whether templates may call a function of that name.
+bool is_function(const std::string& name);
+
+/// name(arguments): raise_exception, namespace, range, strftime_now
+Value function(const std::string& name, const Arguments& arguments);
 
 /// value | name(arguments)
 Value filter(const std::string& name, const Value& value, const Arguments& arguments);
 
-/// value is name
-bool test(const std::string& name, const Value& value);
+/// value is name(arguments)
+bool test(const std::string& name, const Value& value, const Arguments& arguments);
+
+/// What `json.dumps(value, ensure_ascii=False)` writes.
+std::string to_json(const Json& value, std::optional<std::int64_t> indent = std::nullopt);
 
 /// object.name(arguments)
 Value method(const std::string& name, const Value& object, const Arguments& arguments);

@@ -65,7 +65,9 @@ Tokenizer Tokenizer::from_folder(const std::filesystem::path& folder) {
                  .expected = "\"added_tokens_decoder\" in tokenizer_config.json",
                  .hint = "open the tokenizer with transformers and save it again, which writes tokenizer.json"});
   }
-  return from_files(std::move(files), (folder / (has_json ? "tokenizer.json" : "tokenizer.model")).string());
+  const std::string path = (folder / (has_json ? "tokenizer.json" : "tokenizer.model")).string();
+  if (!has_json && files.tokenizer_model.empty()) read_tokenizer_model(files, path);  // which says what is wrong
+  return from_files(std::move(files), path);
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {

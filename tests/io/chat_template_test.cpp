@@ -95,6 +95,68 @@ TEST(ChatTemplate, EqualsTransformersRunNow) {
   }
 }
 
+/// What a template makes of a conversation, or what it is refused with.
+std::string text_or_refusal(const json& test_case) {
+  try {
+    return render(test_case);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Template);
+    const std::string& what = error.parts().what;
+    const std::size_t reason = what.find("it does not accept this conversation: ");
+    return "refused: " + (reason == std::string::npos ? what : what.substr(reason + 38));
+  }
+}
+
+/// Conversations of all shapes: with and without a system message, long and short, in and out of turn.
+json conversations() {
+  const std::vector<std::string> texts{
+      "Hi", " \n a\u00a0\t", "two\nlines\n", "", "2+2=4", "<think>\nx\n</think>\n\ny", "'\"\\n{{ x }}", "日本 👋"};
+  json all = json::array();
+  for (std::size_t turns = 1; turns <= 6; ++turns) {
+    for (std::size_t first = 0; first < texts.size(); ++first) {
+      for (const bool has_system : {false, true}) {
+        json messages = json::array();
+        if (has_system) messages.push_back({{"role", "system"}, {"content", texts[(first + 3) % texts.size()]}});
+        for (std::size_t turn = 0; turn < turns; ++turn) {
+          messages.push_back(
+              {{"role", turn % 2 == 0 ? "user" : "assistant"}, {"content", texts[(first + turn) % texts.size()]}});
+        }
+        if (first == 7 && turns == 4) messages.push_back({{"role", "user"}, {"content", "out of turn"}});
+        all.push_back(messages);
+      }
+    }
+  }
+  return all;
+}
+
+TEST(ChatTemplate, OfManyModelsEqualsTransformers) {
+  LATHE_NEEDS_PYTHON("transformers tokenizers");
+  const json templates =
+      json::parse(slurp(std::filesystem::path(LATHE_SOURCE_DIR) / "tests/io/model_chat_templates.json"));
+  json cases = json::array();
+  for (const auto& [name, chat_template] : templates.items()) {
+    for (const json& messages : conversations()) {
+      cases.push_back({{"template", chat_template},
+                       {"messages", messages},
+                       {"add_generation_prompt", cases.size() % 2 == 0},
+                       {"bos_token", "<s>"},
+                       {"eos_token", "</s>"}});
+    }
+  }
+  const TempFolder folder;
+  const auto in = folder.write("cases.json", cases.dump()), out = folder.path() / "out.json";
+
+  const PythonResult result =
+      run_reference("chat '" + in.string() + "' '" + out.string() + "'", "tokenizer_reference.py");
+
+  ASSERT_TRUE(result.ok) << result.output;
+  const json expected = json::parse(slurp(out));
+  ASSERT_EQ(expected.size(), cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(text_or_refusal(cases[i]), expected[i].get<std::string>()) << cases[i].dump();
+  }
+}
+
 TEST(ChatTemplate, IsMissedWithASentence) { EXPECT_THAT(failure_of(""), HasSubstr("the model has none")); }
 
 TEST(ChatTemplate, PassesOnWhatTheTemplateRaises) {
@@ -105,20 +167,24 @@ TEST(ChatTemplate, PassesOnWhatTheTemplateRaises) {
 TEST(ChatTemplate, RefusesWhatIsBeyondTheSubset) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"{% include 'x' %}", "line 1: got \"include\""},
-      {"\n\n{% macro f() %}{% endmacro %}", "line 3: got \"macro\""},
+      {"\n\n{% filter upper %}{% endfilter %}", "line 3: got \"filter\""},
+      {"{% break %}", "expected a loop around it"},
+      {"{% for m in messages %}{% macro f() %}{% break %}{% endmacro %}{% endfor %}", "expected a loop around it"},
+      {"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "macros call each other more than 8 deep"},
+      {"{% macro f(a) %}{% endmacro %}{{ f(1, 2) }}", "too many arguments for f"},
       {"{% if x %}", "expected {%"},
       {"{% if x %}{% endfor %}", "endfor"},
       {"{{ x", "not closed"},
       {"{# x", "comment is not closed"},
       {"{{ 'x }}", "string is not closed"},
       {"{{ 1 + }}", "expected a value"},
-      {"{{ messages | tojson }}", "filter \"tojson\" is not supported"},
+      {"{{ messages | pprint }}", "filter \"pprint\" is not supported"},
       {"{{ ''.__class__ }}", "of string is not supported"},
       {"{{ messages.__class__.__mro__ }}", "not supported"},
       {"{{ x.y.z }}", "undefined"},
       {"{{ cycler('a') }}", "function cycler() is not supported"},
       {"{{ 1 is divisibleby }}", "test \"is divisibleby\" is not supported"},
-      {"{% for i in range(1000000000) %}x{% endfor %}", "steps"},
+      {"{% for i in range(1000000000) %}x{% endfor %}", "more than 300000 steps"},
       {"{% for i in range(900) %}{% for j in range(900) %}{% for k in range(900) %}{% endfor %}{% endfor %}{% endfor "
        "%}",
        "steps"},

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "model/io/sentencepiece_model.h"
 #include "tests/io/reference_python.h"
 #include "tests/io/tokenizer_goldens.h"
 
@@ -61,6 +62,36 @@ TEST(TokenizerFamilies, ThatWereReadFromSentencepieceWriteATokenizerJsonThatMean
     const Tokenizer again = Tokenizer::from_files({.tokenizer_json = tokenizer.files().tokenizer_json}, name);
     for (const std::string& text : lines_of(slurp(folder.path() / (std::string(name) + ".texts")))) {
       EXPECT_EQ(again.encode(from_hex(text)), tokenizer.encode(from_hex(text))) << name << ", in hex " << text;
+    }
+  }
+}
+
+/// What a GGUF file holds of a tokenizer.model.
+GgufVocabulary as_gguf(const std::filesystem::path& path) {
+  GgufVocabulary vocabulary{.model = "llama"};
+  for (const SentencePiece& piece : read_sentencepiece_model(slurp(path), path.string()).pieces) {
+    vocabulary.tokens.push_back(piece.text);
+    vocabulary.scores.push_back(piece.score);
+    vocabulary.types.push_back(static_cast<std::int32_t>(piece.kind));
+  }
+  vocabulary.bos_id = 1;
+  vocabulary.eos_id = 2;
+  return vocabulary;
+}
+
+TEST(TokenizerFamilies, OfGgufGiveTheIdsOfTheSentencepieceModelThatTheyCameFrom) {
+  LATHE_NEEDS_PYTHON("tokenizers sentencepiece regex");
+  const TempFolder folder;
+  const PythonResult result = run_reference("'" + folder.path().string() + "' 500 11", "tokenizer_families.py");
+  ASSERT_TRUE(result.ok) << result.output;
+
+  for (const char* name : {"llama.model", "without_bytes.model", "across_words.model"}) {
+    const Tokenizer tokenizer = Tokenizer::from_gguf(as_gguf(folder.path() / name), name);
+    const std::vector<std::string> texts = lines_of(slurp(folder.path() / (std::string(name) + ".texts")));
+    const std::vector<std::string> expected = lines_of(slurp(folder.path() / (std::string(name) + ".expected")));
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const std::vector<std::int32_t> ids = tokenizer.encode(from_hex(texts[i]));
+      EXPECT_EQ(joined(ids) + "|" + to_hex(tokenizer.decode(ids)), expected[i]) << name << ", in hex " << texts[i];
     }
   }
 }

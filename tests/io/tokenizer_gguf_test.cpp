@@ -11,24 +11,6 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// The metadata that a GGUF file would hold for one of the small tokenizers.
-GgufVocabulary vocabulary_of(const std::string& style, const std::string& pre) {
-  const json file = json::parse(slurp(golden_path(style + ".json")));
-  const Tokenizer tokenizer = small_tokenizer(style);
-  GgufVocabulary vocabulary;
-  vocabulary.model = "gpt2";
-  vocabulary.pre = pre;
-  for (std::int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
-    vocabulary.tokens.emplace_back(tokenizer.token(id));
-    vocabulary.types.push_back(tokenizer.is_special(id) ? 3 : 1);
-  }
-  for (const json& merge : file["model"]["merges"]) {
-    vocabulary.merges.push_back(merge.is_string() ? merge.get<std::string>()
-                                                  : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
-  }
-  return vocabulary;
-}
-
 std::string failure_of(const GgufVocabulary& vocabulary) {
   try {
     Tokenizer::from_gguf(vocabulary, "model.gguf");

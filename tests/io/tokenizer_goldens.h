@@ -60,6 +60,24 @@ inline Tokenizer small_tokenizer(const std::string& style) {
   return Tokenizer::from_files({.tokenizer_json = slurp(golden_path(style + ".json"))}, style);
 }
 
+/// The metadata that a GGUF file would hold for one of the small tokenizers.
+inline GgufVocabulary vocabulary_of(const std::string& style, const std::string& pre) {
+  const auto file = nlohmann::json::parse(slurp(golden_path(style + ".json")));
+  const Tokenizer tokenizer = small_tokenizer(style);
+  GgufVocabulary vocabulary;
+  vocabulary.model = "gpt2";
+  vocabulary.pre = pre;
+  for (std::int32_t id = 0; id < tokenizer.vocab_size(); ++id) {
+    vocabulary.tokens.emplace_back(tokenizer.token(id));
+    vocabulary.types.push_back(tokenizer.is_special(id) ? 3 : 1);
+  }
+  for (const auto& merge : file["model"]["merges"]) {
+    vocabulary.merges.push_back(merge.is_string() ? merge.get<std::string>()
+                                                  : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  }
+  return vocabulary;
+}
+
 inline std::string joined(const std::vector<std::int32_t>& ids) {
   std::string text;
   for (const std::int32_t id : ids) text += (text.empty() ? "" : " ") + std::to_string(id);

@@ -151,6 +151,20 @@ TEST(TokenizerLive, TheTinyModelEqualsTheReferenceOnGeneratedTexts) {
   expect_equal_to_reference(load_tokenizer(tiny), tiny / "tokenizer.json", 2'000);
 }
 
+TEST(TokenizerLive, EveryNamedPreTokenizerOfGgufMeansTheSameToTheReference) {
+  LATHE_NEEDS_PYTHON("gguf tokenizers");
+  for (const char* pre :
+       {"smollm", "gpt-2", "llama-bpe", "qwen2", "deepseek-llm", "deepseek-coder", "deepseek-v3", "glm4", "default"}) {
+    SCOPED_TRACE(pre);
+    const Tokenizer tokenizer = Tokenizer::from_gguf(vocabulary_of("llama3_style", pre), "model.gguf");
+    const TempFolder folder;
+
+    const auto file = folder.write("tokenizer.json", tokenizer.files().tokenizer_json);
+
+    expect_equal_to_reference(tokenizer, file, 2'000);
+  }
+}
+
 TEST(TokenizerLive, FilesWrittenForAGgufModelMeanTheSameToTheReference) {
   LATHE_NEEDS_PYTHON("gguf tokenizers");
   LATHE_NEEDS_DEFAULT_MODEL();

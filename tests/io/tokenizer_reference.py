@@ -57,18 +57,22 @@ def encode(tokenizer, texts):
 
 
 def render_chat(case):
+    import jinja2
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.BPE()), bos_token=case["bos_token"], eos_token=case["eos_token"]
     )
-    return tokenizer.apply_chat_template(
-        case["messages"],
-        chat_template=case["template"],
-        add_generation_prompt=case["add_generation_prompt"],
-        tokenize=False,
-    )
+    try:
+        return tokenizer.apply_chat_template(
+            case["messages"],
+            chat_template=case["template"],
+            add_generation_prompt=case["add_generation_prompt"],
+            tokenize=False,
+        )
+    except jinja2.TemplateError as error:
+        return f"refused: {error}"
 
 
 def main(command, *paths):
