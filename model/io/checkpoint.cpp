@@ -96,7 +96,7 @@ const TensorEntry& Checkpoint::at(std::string_view name) const {
 }
 
 std::string_view Checkpoint::format() const {
-  if (parts_.gguf != nullptr) return "GGUF";
+  if (!parts_.gguf.empty()) return "GGUF";
   return parts_.pytorch.empty() ? "safetensors" : "PyTorch";
 }
 
