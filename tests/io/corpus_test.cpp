@@ -5,6 +5,7 @@
 
 #include "model/data/config.h"
 #include "model/io/checkpoint.h"
+#include "model/io/dataset.h"
 #include "model/io/tokenizer.h"
 #include "tests/corpus/bad_file.h"
 #include "tests/io/temp_folder.h"
@@ -14,6 +15,7 @@ namespace {
 
 class Corpus : public testing::TestWithParam<BadFile> {};
 class TokenizerCorpus : public testing::TestWithParam<BadFile> {};
+class DatasetCorpus : public testing::TestWithParam<BadFile> {};
 
 /// Opens the file, reads its config and every byte that it promises.
 void open_model(const std::filesystem::path& path) {
@@ -67,6 +69,10 @@ TEST_P(Corpus, EndsAsItMust) { expect_end_as_it_must(GetParam(), open_model); }
 
 TEST_P(TokenizerCorpus, EndsAsItMust) { expect_end_as_it_must(GetParam(), open_tokenizer); }
 
+TEST_P(DatasetCorpus, EndsAsItMust) {
+  expect_end_as_it_must(GetParam(), [](const std::filesystem::path& path) { read_dataset(path); });
+}
+
 std::string name_of(const testing::TestParamInfo<BadFile>& info) {
   std::string name = info.param.name;
   std::replace_if(
@@ -77,6 +83,7 @@ std::string name_of(const testing::TestParamInfo<BadFile>& info) {
 INSTANTIATE_TEST_SUITE_P(Models, Corpus, testing::ValuesIn(model_corpus()), name_of);
 INSTANTIATE_TEST_SUITE_P(Json, TokenizerCorpus, testing::ValuesIn(tokenizer_corpus()), name_of);
 INSTANTIATE_TEST_SUITE_P(Sentencepiece, TokenizerCorpus, testing::ValuesIn(sentencepiece_corpus()), name_of);
+INSTANTIATE_TEST_SUITE_P(Datasets, DatasetCorpus, testing::ValuesIn(dataset_corpus()), name_of);
 
 }  // namespace
 }  // namespace lathe
