@@ -9,6 +9,7 @@
 #include "model/io/inside_folder.h"
 #include "model/io/json_file.h"
 #include "model/io/mapped_file.h"
+#include "model/io/mapping_guard.h"
 #include "model/io/text_file.h"
 
 namespace lathe {
@@ -31,7 +32,8 @@ bool ends_with_any(const fs::path& path, std::initializer_list<std::string_view>
 bool is_json_lines(const fs::path& path) { return ends_with_any(path, {".jsonl", ".ndjson", ".json"}); }
 
 Error bad_line(ErrorCode code, std::string what, std::string got) {
-  return Error({.code = code, .what = std::move(what), .got = std::move(got), .expected = kExpectedLine, .hint = kHint});
+  return Error(
+      {.code = code, .what = std::move(what), .got = std::move(got), .expected = kExpectedLine, .hint = kHint});
 }
 
 std::string string_of(const nlohmann::json& value, const char* name) {
@@ -89,7 +91,8 @@ class JsonLines {
         first_bad_ = error.parts();
         first_bad_->where = text("line ", number, " of ", path_.string());
       }
-      if (bad_ <= kMaxBadLines) dataset_.warnings.push_back(text("line ", number, " is left out: ", error.parts().what));
+      if (bad_ <= kMaxBadLines)
+        dataset_.warnings.push_back(text("line ", number, " is left out: ", error.parts().what));
     }
   }
 
@@ -133,6 +136,7 @@ Dataset read_json_lines(const fs::path& path) {
   }
   Dataset dataset = lines.take();
   dataset.sha256 = sha256_hex(file.bytes());
+  check_unchanged(file.bytes());
   return dataset;
 }
 

@@ -9,10 +9,10 @@ namespace lathe {
 
 /// Text to train on, to calibrate with or to measure, from one file or the files of a folder.
 struct Dataset {
-  std::string text;                     ///< valid UTF-8; the documents of JSON lines and files, a blank line between them
-  std::int64_t documents = 0;           ///< files of text, lines of JSON
-  std::int64_t replaced_bytes = 0;      ///< bytes that were not UTF-8; each maximal bad sequence became one U+FFFD
-  std::string sha256;                   ///< of the file's bytes, or of the hashes of a folder's files in their order
+  std::string text;                 ///< valid UTF-8; the documents of JSON lines and files, a blank line between them
+  std::int64_t documents = 0;       ///< files of text, lines of JSON
+  std::int64_t replaced_bytes = 0;  ///< bytes that were not UTF-8; each maximal bad sequence became one U+FFFD
+  std::string sha256;               ///< of the file's bytes, or of the hashes of a folder's files in their order
   std::vector<std::string> warnings{};  ///< what was left out, a sentence each
 };
 

@@ -7,6 +7,7 @@
 
 #include "model/data/error.h"
 #include "model/io/mapped_file.h"
+#include "model/io/mapping_guard.h"
 
 namespace lathe {
 
@@ -67,6 +68,7 @@ std::string sha256_file(const std::filesystem::path& path, const Job& job) {
     job.progress("checking", "bytes", static_cast<std::int64_t>(at), static_cast<std::int64_t>(bytes.size()));
     hash.update(bytes.subspan(at, std::min(kChunk, bytes.size() - at)));
   }
+  check_unchanged(bytes);
   return hash.hex();
 }
 

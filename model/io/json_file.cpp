@@ -5,6 +5,7 @@
 
 #include "model/data/error.h"
 #include "model/io/mapped_file.h"
+#include "model/io/mapping_guard.h"
 #include "model/io/utf8.h"
 
 namespace lathe {
@@ -88,7 +89,9 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
                  .expected = text("at most ", max_bytes, " bytes"),
                  .hint = "check that it is the file that its name says"});
   }
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  std::string content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  check_unchanged(bytes);
+  return content;
 }
 
 }  // namespace lathe

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "model/data/error.h"
+#include "model/io/mapping_guard.h"
 
 namespace lathe {
 
@@ -67,10 +68,13 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   if (address == MAP_FAILED) refuse(path, "cannot map the file");
   ::madvise(address, size, MADV_SEQUENTIAL);  // only a hint: without it reads are slower, not wrong
   bytes_ = {static_cast<const std::byte*>(address), size};
+  watch_mapping(bytes_, path_, facts);
 }
 
 MappedFile::~MappedFile() {
-  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (bytes_.empty()) return;
+  forget_mapping(bytes_);
+  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

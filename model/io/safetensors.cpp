@@ -6,6 +6,7 @@
 
 #include "model/data/error.h"
 #include "model/io/file_kind.h"
+#include "model/io/mapping_guard.h"
 #include "model/io/safetensors_header.h"
 
 namespace lathe {
@@ -100,6 +101,7 @@ void check_ranges(std::vector<SafetensorsItem>& items, std::uint64_t data_bytes,
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
   const std::string_view json = header_json(file_.bytes(), path.string());
   SafetensorsHeader header = parse_safetensors_header(json, path.string());
+  check_not_lost(file_.bytes());
   const auto data = file_.bytes().subspan(kLengthBytes + json.size());
   check_ranges(header.items, data.size(), path.string());
   metadata_ = std::move(header.metadata);

@@ -6,6 +6,7 @@
 #include "model/data/error.h"
 #include "model/io/checkpoint.h"
 #include "model/io/dequantize.h"
+#include "model/io/mapping_guard.h"
 #include "model/io/stored_checksum.h"
 
 namespace lathe {
@@ -115,6 +116,25 @@ void read_interleaved_bias(const TensorEntry& entry, std::span<float> out) {
   }
 }
 
+void read_in_order(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<float> out) {
+  if (entry.key_value) return read_key_value(*entry.key_value, first_row, count, out);
+  if (entry.interleaved.block == 0) return read_stored(entry, first_row, count, out);
+  if (entry.shape.size() == 1) return read_interleaved_bias(entry, out);
+  const auto length = static_cast<std::size_t>(entry.row_length());
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t stored = stored_row(entry.interleaved, first_row + i);
+    read_stored(entry, stored, 1, out.subspan(static_cast<std::size_t>(i) * length, length));
+  }
+}
+
+void check_there(const TensorEntry& entry) {
+  check_not_lost(entry.bytes);
+  for (const auto part : entry.parts.bytes) check_not_lost(part);
+  if (!entry.key_value) return;
+  check_not_lost(entry.key_value->keys.bytes);
+  check_not_lost(entry.key_value->values.bytes);
+}
+
 }  // namespace
 
 std::int64_t TensorEntry::row_length() const { return shape.empty() ? 1 : shape.back(); }
@@ -133,14 +153,8 @@ std::int64_t TensorEntry::num_bytes() const {
 void read_rows(const TensorEntry& entry, std::int64_t first_row, std::int64_t count, std::span<float> out) {
   check_range(entry, first_row, count, out.size());
   if (out.empty()) return;
-  if (entry.key_value) return read_key_value(*entry.key_value, first_row, count, out);
-  if (entry.interleaved.block == 0) return read_stored(entry, first_row, count, out);
-  if (entry.shape.size() == 1) return read_interleaved_bias(entry, out);
-  const auto length = static_cast<std::size_t>(entry.row_length());
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t stored = stored_row(entry.interleaved, first_row + i);
-    read_stored(entry, stored, 1, out.subspan(static_cast<std::size_t>(i) * length, length));
-  }
+  read_in_order(entry, first_row, count, out);
+  check_there(entry);
 }
 
 void read_rows_bf16(const TensorEntry& entry, std::int64_t first_row, std::int64_t count,
@@ -150,7 +164,7 @@ void read_rows_bf16(const TensorEntry& entry, std::int64_t first_row, std::int64
   if (entry.is_plain(DType::BF16)) {
     const std::int64_t row_bytes = entry.row_length() * dtype_bytes(DType::BF16);
     std::memcpy(out.data(), entry.bytes.data() + first_row * row_bytes, static_cast<std::size_t>(count * row_bytes));
-    return;
+    return check_there(entry);
   }
   // A few rows at a time, so that the f32 values stay in the cache.
   constexpr std::int64_t kChunkValues = 16384;

@@ -5,6 +5,7 @@
 #include "model/data/error.h"
 #include "model/io/hash.h"
 #include "model/io/mapped_file.h"
+#include "model/io/mapping_guard.h"
 #include "model/io/utf8.h"
 
 namespace lathe {
@@ -33,8 +34,8 @@ constexpr std::array kOtherFormats{
     OtherFormat{"BZh91AY&SY"sv, "a bzip2 archive", "unpack it: bunzip2 FILE"},
     OtherFormat{"PK\x03\x04"sv, "a zip archive", "unpack it: unzip FILE"},
     OtherFormat{"%PDF-"sv, "a PDF", "extract its text: pdftotext FILE"},
-    OtherFormat{"version https://git-lfs"sv, "a Git LFS pointer",
-                "run `git lfs pull` in the folder that it came from", ErrorCode::LfsPointer},
+    OtherFormat{"version https://git-lfs"sv, "a Git LFS pointer", "run `git lfs pull` in the folder that it came from",
+                ErrorCode::LfsPointer},
 };
 
 }  // namespace
@@ -76,9 +77,10 @@ std::string_view checked_text(const MappedFile& file) {
 TextFile read_text_file(const std::filesystem::path& path) {
   const MappedFile file(path);
   RepairedUtf8 repaired = repair_utf8(checked_text(file));
-  return {.text = std::move(repaired.text),
-          .replaced_bytes = repaired.replaced_bytes,
-          .sha256 = sha256_hex(file.bytes())};
+  TextFile result{
+      .text = std::move(repaired.text), .replaced_bytes = repaired.replaced_bytes, .sha256 = sha256_hex(file.bytes())};
+  check_unchanged(file.bytes());
+  return result;
 }
 
 }  // namespace lathe

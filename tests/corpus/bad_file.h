@@ -36,8 +36,8 @@ std::vector<BadFile> safetensors_corpus();
 std::vector<BadFile> gguf_corpus();        ///< one file: its structure, and what its metadata says
 std::vector<BadFile> gguf_model_corpus();  ///< experts, latents and split files
 std::vector<BadFile> pytorch_corpus();
-std::vector<BadFile> pickle_corpus();  ///< a part of it
-std::vector<BadFile> config_corpus();  ///< config.json, index, folder
+std::vector<BadFile> pickle_corpus();   ///< a part of it
+std::vector<BadFile> config_corpus();   ///< config.json, index, folder
 std::vector<BadFile> dataset_corpus();  ///< texts to train on
 std::vector<BadFile> tokenizer_corpus();
 std::vector<BadFile> sentencepiece_corpus();

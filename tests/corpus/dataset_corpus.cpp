@@ -120,18 +120,23 @@ BadFile folder_of(std::string name, std::function<void(const fs::path&)> write, 
 
 std::vector<BadFile> folders() {
   return {
-      folder_of("80_two_texts", [](const fs::path& f) { write(f / "b.txt", "b"), write(f / "a.jsonl", kGoodLine); },
-                kOpens),
-      folder_of("81_empty", [](const fs::path&) {}, ErrorCode::Dataset),
-      folder_of("82_nothing_to_read", [](const fs::path& f) { write(f / "a.csv", "a,b"); }, ErrorCode::Dataset),
-      folder_of("83_one_is_empty", [](const fs::path& f) { write(f / "a.txt", ""), write(f / "b.txt", "b"); },
-                ErrorCode::Dataset),
-      folder_of("84_link_out", [](const fs::path& f) { fs::create_symlink("/etc/passwd", f / "a.txt"); },
-                ErrorCode::Path),
-      folder_of("85_dangling_link", [](const fs::path& f) { fs::create_symlink("gone", f / "a.txt"); }, ErrorCode::Io),
-      folder_of("86_pipe", [](const fs::path& f) { ::mkfifo((f / "a.txt").c_str(), 0600); }, ErrorCode::NotRegular),
-      folder_of("87_folder_named_txt", [](const fs::path& f) { fs::create_directory(f / "a.txt"); },
-                ErrorCode::NotRegular),
+      folder_of(
+          "80_two_texts", [](const fs::path& f) { write(f / "b.txt", "b"), write(f / "a.jsonl", kGoodLine); }, kOpens),
+      folder_of(
+          "81_empty", [](const fs::path&) {}, ErrorCode::Dataset),
+      folder_of(
+          "82_nothing_to_read", [](const fs::path& f) { write(f / "a.csv", "a,b"); }, ErrorCode::Dataset),
+      folder_of(
+          "83_one_is_empty", [](const fs::path& f) { write(f / "a.txt", ""), write(f / "b.txt", "b"); },
+          ErrorCode::Dataset),
+      folder_of(
+          "84_link_out", [](const fs::path& f) { fs::create_symlink("/etc/passwd", f / "a.txt"); }, ErrorCode::Path),
+      folder_of(
+          "85_dangling_link", [](const fs::path& f) { fs::create_symlink("gone", f / "a.txt"); }, ErrorCode::Io),
+      folder_of(
+          "86_pipe", [](const fs::path& f) { ::mkfifo((f / "a.txt").c_str(), 0600); }, ErrorCode::NotRegular),
+      folder_of(
+          "87_folder_named_txt", [](const fs::path& f) { fs::create_directory(f / "a.txt"); }, ErrorCode::NotRegular),
       {.name = "dataset/88_gone", .write = [](const fs::path&) {}, .opened = "gone.txt", .expected = ErrorCode::Io},
   };
 }

@@ -44,8 +44,8 @@ TEST(Dataset, SaysWhichLinesItLeavesOut) {
   const Dataset dataset = read_dataset(path);
 
   EXPECT_EQ(dataset.text, "a\n\nb");
-  EXPECT_THAT(dataset.warnings,
-              ElementsAre(HasSubstr("line 2 is left out: \"text\" is of another kind"), HasSubstr("line 5 is left out")));
+  EXPECT_THAT(dataset.warnings, ElementsAre(HasSubstr("line 2 is left out: \"text\" is of another kind"),
+                                            HasSubstr("line 5 is left out")));
 }
 
 TEST(Dataset, OfAFolderGoesByTheNamesOfItsFiles) {
