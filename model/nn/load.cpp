@@ -10,6 +10,7 @@
 
 #include "model/data/error.h"
 #include "model/io/checkpoint.h"
+#include "model/io/mapping_guard.h"
 #include "model/nn/names.h"
 #include "model/nn/skeleton.h"
 #include "model/nn/stored_parts.h"
@@ -140,6 +141,8 @@ class Loader {
       const TensorEntry& entry = checkpoint_.at(part.name);
       job_.progress("load weights", "bytes", done_bytes_, total_bytes_);
       read_entry(entry, dtype, memory + part.first_value * tensor.element_size(), job_);
+      check_unchanged(entry.bytes);
+      for (const auto piece : entry.parts.bytes) check_unchanged(piece);
       done_bytes_ += entry.num_bytes();
     }
     job_.progress("load weights", "bytes", done_bytes_, total_bytes_);
