@@ -3,7 +3,7 @@
 #include "app/assets.h"
 #include "converters/calibration.h"
 #include "converters/convert.h"
-#include "model/io/text_file.h"
+#include "model/io/dataset.h"
 #include "model/train/text_batches.h"
 
 namespace lathe {
@@ -11,12 +11,12 @@ namespace {
 
 ConvertInputs inputs_for(const OpenedModel& opened, const Calibration& calibration, const Job& job) {
   job.progress("Reading calibration text", "files", 0, 1);
-  const TextFile file = read_text_file(text_path(calibration.text, assets_folder()));
-  const auto ids = opened.tokenizer.encode(file.text, {.add_special_tokens = false});
+  const Dataset dataset = read_dataset(text_path(calibration.text, assets_folder()));
+  const auto ids = opened.tokenizer.encode(dataset.text, {.add_special_tokens = false});
   CalibrationWindows windows = calibration_windows(ids, calibration);
   return {.calibration_ids_BT = windows.calibration_ids_BT.to(opened.model().device()),
           .held_out_ids_BT = windows.held_out_ids_BT.to(opened.model().device()),
-          .calibration_sha256 = file.sha256,
+          .calibration_sha256 = dataset.sha256,
           .code_version = code_version(),
           .on_layer = {}};
 }

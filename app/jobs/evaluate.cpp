@@ -8,7 +8,7 @@
 #include "app/jobs/open.h"
 #include "model/infer/evaluate.h"
 #include "model/io/atomic_file.h"
-#include "model/io/text_file.h"
+#include "model/io/dataset.h"
 #include "model/train/text_batches.h"
 
 namespace lathe {
@@ -28,8 +28,8 @@ OpenedModel open_beside(const OpenedModel& opened, const std::string& path, cons
 }  // namespace
 
 Evaluated evaluate_opened(const OpenedModel& opened, const Evaluate& command, const Job& job) {
-  const TextFile file = read_text_file(text_path(command.text, assets_folder()));
-  const auto ids = opened.tokenizer.encode(file.text, {.add_special_tokens = false});
+  const Dataset dataset = read_dataset(text_path(command.text, assets_folder()));
+  const auto ids = opened.tokenizer.encode(dataset.text, {.add_special_tokens = false});
 
   std::optional<OpenedModel> other;
   if (!command.against.empty() && command.against != "original") other = open_beside(opened, command.against, job);

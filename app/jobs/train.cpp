@@ -12,7 +12,7 @@
 #include "model/data/event_json.h"
 #include "model/infer/evaluate.h"
 #include "model/io/atomic_file.h"
-#include "model/io/text_file.h"
+#include "model/io/dataset.h"
 #include "model/nn/names.h"
 #include "model/train/text_batches.h"
 #include "model/train/trainer.h"
@@ -97,8 +97,11 @@ class TrainJob {
 
  private:
   void read_text() {
-    const TextFile file = read_text_file(text_path(train_.settings.text, assets_folder()));
-    const at::Tensor ids_N = tokenize_text(opened_.tokenizer, file.text, watchers_.job);
+    const Dataset dataset = read_dataset(text_path(train_.settings.text, assets_folder()));
+    for (const std::string& warning : dataset.warnings) {
+      watchers_.outbox.event({.job = 0, .what = LogLine{LogLevel::Warning, warning}});
+    }
+    const at::Tensor ids_N = tokenize_text(opened_.tokenizer, dataset.text, watchers_.job);
     TextSplit split = split_text(ids_N, train_.settings.seq_len);
     fit_ids_N_ = split.fit_N;
     const auto* held_out = split.held_out_N.const_data_ptr<std::int64_t>();
