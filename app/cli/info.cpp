@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "app/assets.h"
@@ -12,6 +13,11 @@
 
 namespace lathe {
 namespace {
+
+struct InfoArguments {
+  std::string model;
+  std::string config;
+};
 
 const char* kind_of(const AttentionConfig& attention) { return attention.kind == AttentionKind::Mla ? "mla" : "gqa"; }
 const char* kind_of(const FeedForwardConfig& feed_forward) {
@@ -34,30 +40,45 @@ nlohmann::json layers_to_json(const ModelConfig& config) {
   return layers;
 }
 
-nlohmann::json describe_model(const std::string& model, const std::string& dtype) {
-  const Checkpoint checkpoint = open_checkpoint(model_path(model));
+/// Null for weights that have no tokenizer beside them: their sizes can be told all the same.
+nlohmann::json describe_tokenizer(const Checkpoint& checkpoint) {
+  const auto has = [&](const char* name) { return std::filesystem::exists(checkpoint.folder() / name); };
+  if (checkpoint.gguf() == nullptr && !has("tokenizer.json") && !has("tokenizer.model")) return nullptr;
+  const Tokenizer tokenizer = load_tokenizer(checkpoint);
+  return {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}};
+}
+
+void print_tokenizer(const nlohmann::json& tokenizer) {
+  if (tokenizer.is_null()) {
+    std::printf("  tokenizer           none beside the weights\n");
+  } else {
+    std::printf("  tokenizer           %lld tokens%s\n", tokenizer.at("vocab_size").get<long long>(),
+                tokenizer.at("chat").get<bool>() ? ", chat template" : "");
+  }
+}
+
+nlohmann::json describe_model(const InfoArguments& arguments, const std::string& dtype) {
+  const Checkpoint checkpoint = open_checkpoint(model_path(arguments.model), {}, arguments.config);
   const ModelConfig config = config_from_json(checkpoint.config_json());
-  const Tokenizer tokenizer = load_tokenizer(checkpoint.path());
   const Sizes sizes = sizes_of(config);
   std::map<std::string, std::int64_t> types;
   for (const auto& [name, entry] : checkpoint.tensors()) ++types[std::string(type_name(entry.type))];
   const std::int64_t value_bytes = bytes_per_value(dtype);
   std::vector<std::string> warnings = checkpoint.warnings();
   const auto receipt = receipt_beside(checkpoint, config.num_layers(), warnings);
-  nlohmann::json info{
-      {"path", checkpoint.path().string()},
-      {"format", checkpoint.gguf() != nullptr ? "gguf" : "safetensors"},
-      {"config", config_to_json(config)},
-      {"params", sizes.params},
-      {"active_params", sizes.active_params},
-      {"stored_bytes", checkpoint.tensor_bytes()},
-      {"stored_dtypes", types},
-      {"dtype", dtype},
-      {"kv_bytes_per_token", sizes.kv_values_per_token * value_bytes},
-      {"load_bytes", sizes.params * value_bytes},
-      {"tokenizer", {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}}},
-      {"layers", layers_to_json(config)},
-      {"warnings", warnings}};
+  nlohmann::json info{{"path", checkpoint.path().string()},
+                      {"format", checkpoint.gguf() != nullptr ? "gguf" : "safetensors"},
+                      {"config", config_to_json(config)},
+                      {"params", sizes.params},
+                      {"active_params", sizes.active_params},
+                      {"stored_bytes", checkpoint.tensor_bytes()},
+                      {"stored_dtypes", types},
+                      {"dtype", dtype},
+                      {"kv_bytes_per_token", sizes.kv_values_per_token * value_bytes},
+                      {"load_bytes", sizes.params * value_bytes},
+                      {"tokenizer", describe_tokenizer(checkpoint)},
+                      {"layers", layers_to_json(config)},
+                      {"warnings", warnings}};
   if (receipt) info["receipt"] = receipt_to_json(*receipt);
   return info;
 }
@@ -86,8 +107,7 @@ void print_text(const nlohmann::json& info) {
   std::printf("  hidden_size         %lld\n", config.at("hidden_size").get<long long>());
   std::printf("  heads               %lld query, %lld key-value\n", config.at("num_attention_heads").get<long long>(),
               config.at("num_key_value_heads").get<long long>());
-  std::printf("  tokenizer           %lld tokens%s\n", info.at("tokenizer").at("vocab_size").get<long long>(),
-              info.at("tokenizer").at("chat").get<bool>() ? ", chat template" : "");
+  print_tokenizer(info.at("tokenizer"));
   std::printf("  cache               %lld bytes per token (%s)\n", info.at("kv_bytes_per_token").get<long long>(),
               info.at("dtype").get<std::string>().c_str());
   std::printf("  memory to load      %.1f MB\n", millions(info.at("load_bytes")));
@@ -109,10 +129,11 @@ void print_text(const nlohmann::json& info) {
 void add_info(CLI::App& app, const CliOptions& options) {
   auto* command = add_command(app, "info", "Sizes, layers, tokenizer and memory of a model, without loading it",
                               "lathe info default\nlathe info ~/models/Llama-3.2-1B --json --dtype bf16");
-  auto model = std::make_shared<std::string>();
-  command->add_option("MODEL", *model, "Folder, file, 'default' or 'tiny'")->required();
-  command->callback([model, &options] {
-    const nlohmann::json info = describe_model(*model, options.dtype == "auto" ? "f32" : options.dtype);
+  auto arguments = std::make_shared<InfoArguments>();
+  command->add_option("MODEL", arguments->model, "Folder, file, 'default' or 'tiny'")->required();
+  command->add_option("--config", arguments->config, "The config.json of weights that have none beside them");
+  command->callback([arguments, &options] {
+    const nlohmann::json info = describe_model(*arguments, options.dtype == "auto" ? "f32" : options.dtype);
     options.json ? print_json(info) : print_text(info);
   });
 }
