@@ -7,6 +7,7 @@ check-export GGUF FOLDER  fails unless GGUF holds the tensors of the Hugging Fac
 gguf-hashes FILE        a line a tensor: name, type, SHA-256 of its values as f32
 safetensors OUT         a file of every dtype (all.safetensors) and each tensor's bytes (NAME.bin)
 read-safetensors FILE   a line a tensor, by name: name, dtype, shape, SHA-256 of its bytes
+try-safetensors FOLDER  a JSON list for the files 0, 1 ... of the folder: such lines, the names hashed, or null if it is refused
 """
 
 import hashlib
@@ -228,6 +229,26 @@ def print_safetensors(path):
         print(name, info["dtype"], info["shape"], hashlib.sha256(bytes(info["data"])).hexdigest())
 
 
+def try_safetensors(folder):
+    import json
+
+    from safetensors import SafetensorError, deserialize
+
+    def lines(path):
+        try:
+            tensors = deserialize(path.read_bytes())
+        except SafetensorError:
+            return None
+        found = []
+        for name, info in tensors:
+            shape = "[" + ", ".join(map(str, info["shape"])) + "]"
+            hashes = [hashlib.sha256(data).hexdigest() for data in (name.encode(), bytes(info["data"]))]
+            found.append(f"{hashes[0]} {info['dtype']} {shape} {hashes[1]}\n")
+        return "".join(sorted(found))
+
+    print(json.dumps([lines(path) for path in sorted(Path(folder).iterdir(), key=lambda path: int(path.name))]))
+
+
 COMMANDS = {
     "blocks": lambda out, seed, count: write_blocks(Path(out), seed, count),
     "tiny-gguf": lambda out: write_tiny_gguf(Path(out)),
@@ -236,6 +257,7 @@ COMMANDS = {
     "gguf-hashes": print_gguf_hashes,
     "safetensors": lambda out: write_safetensors(Path(out)),
     "read-safetensors": print_safetensors,
+    "try-safetensors": try_safetensors,
 }
 
 if __name__ == "__main__":
