@@ -40,6 +40,9 @@ RopeScaling yarn(JsonObject& json, const ModelConfig& config, bool is_mla) {
   scaling.attention_factor = json.number("attention_factor", plain);
   const double score = is_mla && mscale_all != 0 ? yarn_mscale(scaling.factor, mscale_all) : 1.0;
   scaling.score_factor = json.number("score_factor", score * score);
+  json.expect(std::isfinite(scaling.attention_factor) && std::isfinite(scaling.score_factor),
+              "\"mscale\" and \"mscale_all_dim\" cannot be", text(mscale, " and ", mscale_all),
+              "numbers that sharpen attention by a finite factor");
   return scaling;
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 // Every product of two sizes stays far inside 64 bits.
 constexpr std::int64_t kLargestSize = std::int64_t{1} << 28;
+// A layer keeps a number for every two: what a few bytes of a file ask for stays small.
+constexpr std::int64_t kMostRotatedDims = 1024;
 
 void make_layers(ModelConfig& config, std::int64_t count, const LayerConfig& layer = {}) {
   config.layers.assign(static_cast<std::size_t>(count), layer);
@@ -102,15 +104,17 @@ void read_mixtral(JsonObject& json, std::int64_t layers, ModelConfig& config) {
 void place_qwen_experts(JsonObject& json, const FeedForwardConfig& moe, ModelConfig& config) {
   const std::int64_t step = json.integer("decoder_sparse_step", 1);
   json.expect(step >= 0 && step <= kLargestSize, "\"decoder_sparse_step\" cannot be", step, "0 or more");
-  std::vector<std::int64_t> dense;
-  if (json.has("mlp_only_layers")) dense = json.integers("mlp_only_layers");
-  for (const std::int64_t layer : dense) {
+  std::vector<std::int64_t> listed;
+  if (json.has("mlp_only_layers")) listed = json.integers("mlp_only_layers");
+  std::vector<bool> dense(config.layers.size());
+  for (const std::int64_t layer : listed) {
     json.expect(layer >= 0 && layer < config.num_layers(), "\"mlp_only_layers\" names a layer that there is not", layer,
                 text("0 to ", config.num_layers() - 1));
+    dense[static_cast<std::size_t>(layer)] = true;
   }
   for (std::int64_t i = 0; i < config.num_layers(); ++i) {
-    const bool is_dense = std::ranges::count(dense, i) > 0;
-    if (!is_dense && step > 0 && (i + 1) % step == 0) config.layers[static_cast<std::size_t>(i)].feed_forward = moe;
+    if (!dense[static_cast<std::size_t>(i)] && step > 0 && (i + 1) % step == 0)
+      config.layers[static_cast<std::size_t>(i)].feed_forward = moe;
   }
 }
 
@@ -155,6 +159,8 @@ AttentionConfig deepseek_attention(JsonObject& json, ModelConfig& config) {
   mla.v_head_dim = size_from_json(json, "v_head_dim");
   mla.latent_norm = true;
   json.expect(mla.qk_rope_head_dim % 2 == 0, "qk_rope_head_dim is odd", mla.qk_rope_head_dim, "an even number");
+  json.expect(mla.qk_rope_head_dim <= kMostRotatedDims, "qk_rope_head_dim is too large", mla.qk_rope_head_dim,
+              text("at most ", kMostRotatedDims));
   mla.rope_pairs.resize(static_cast<std::size_t>(mla.qk_rope_head_dim / 2));
   std::iota(mla.rope_pairs.begin(), mla.rope_pairs.end(), 0);
   config.attention_bias = json.boolean("attention_bias", false);
@@ -174,6 +180,8 @@ FeedForwardConfig deepseek_experts(JsonObject& json, RouterKind router) {
     const std::int64_t shared = size_from_json(json, "n_shared_experts");
     json.expect(shared <= kMostExpertsOfLayer, "\"n_shared_experts\" is too large", shared, "a few");
     moe.shared_expert_intermediate_size = shared * moe.moe_intermediate_size;
+    json.expect(moe.shared_expert_intermediate_size <= kLargestSize, "the shared experts together are too large",
+                text(shared, " of ", moe.moe_intermediate_size), text("at most ", kLargestSize));
   }
   moe.norm_topk_prob = json.boolean("norm_topk_prob", router == RouterKind::Sigmoid);
   moe.routed_scaling_factor = json.number("routed_scaling_factor", 1.0);

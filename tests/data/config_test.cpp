@@ -33,6 +33,20 @@ json with(json config, const char* key, json value) {
   return config;
 }
 
+/// The smallest config of its family that opens.
+json deepseek_v3() {
+  json config = smollm2();
+  config.update({{"model_type", "deepseek_v3"},
+                 {"n_routed_experts", 8},
+                 {"num_experts_per_tok", 2},
+                 {"moe_intermediate_size", 64},
+                 {"kv_lora_rank", 64},
+                 {"qk_nope_head_dim", 64},
+                 {"qk_rope_head_dim", 32},
+                 {"v_head_dim", 64}});
+  return config;
+}
+
 std::string error_of(const json& config) {
   try {
     config_from_json(config);
@@ -166,6 +180,8 @@ json change_layer(const char* part, const char* key, const json& value) {
   return config;
 }
 
+TEST(Config, TheDeepseekThatTheBadOnesAreMadeOfOpens) { EXPECT_EQ(error_of(deepseek_v3()), "no error"); }
+
 INSTANTIATE_TEST_SUITE_P(
     Cases, BadConfig,
     testing::Values(
@@ -196,6 +212,18 @@ INSTANTIATE_TEST_SUITE_P(
               return with(smollm2(), "rope_scaling", {{"rope_type", "dynamic"}, {"factor", 4.0}});
             },
             {"dynamic", "linear", "llama3"}},
+        Bad{"infinite_yarn",
+            [] {
+              return with(deepseek_v3(), "rope_scaling",
+                          {{"type", "yarn"}, {"factor", 4.0}, {"mscale_all_dim", 1e200}});
+            },
+            {"mscale_all_dim", "1e+200", "finite"}},
+        Bad{"shared_experts_that_no_saved_config_could_hold",
+            [] { return with(with(deepseek_v3(), "n_shared_experts", 9), "moe_intermediate_size", 1 << 27); },
+            {"shared experts", "9 of 134217728"}},
+        Bad{"rotated_dims_that_fill_the_memory",
+            [] { return with(deepseek_v3(), "qk_rope_head_dim", 1 << 28); },
+            {"qk_rope_head_dim", "268435456", "at most 1024"}},
         Bad{"partial_rope", [] { return with(smollm2(), "partial_rotary_factor", 0.5); }, {"partial_rotary_factor"}},
         Bad{"eos",
             [] {
