@@ -166,6 +166,22 @@ def configs():
         "original_max_position_embeddings": 64,
     }
     write("config", "llama3", {**llama, "rope_scaling": scaling})
+    moe = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64}
+    write("config", "mixtral", {**llama, "model_type": "mixtral", "num_local_experts": 4, "sliding_window": 64})
+    write(
+        "config",
+        "qwen2_moe",
+        {**llama, **moe, "model_type": "qwen2_moe", "shared_expert_intermediate_size": 64, "mlp_only_layers": [0]},
+    )
+    mla = {"kv_lora_rank": 16, "q_lora_rank": 24, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 16}
+    yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "mscale": 1.0, "mscale_all_dim": 0.7}
+    groups = {"n_routed_experts": 4, "n_shared_experts": 1, "n_group": 2, "topk_group": 1, "first_k_dense_replace": 1}
+    deepseek = {**llama, **moe, **mla, **groups, "model_type": "deepseek_v3", "rope_scaling": yarn}
+    write("config", "deepseek_v3", deepseek)
+    attention = {"kind": "mla", **mla, "latent_norm": True, "rope_pairs": [0, 1, 2, 3]}
+    experts = {"kind": "moe", **moe, "router": "sigmoid"}
+    layers = [{"attention": attention, "feed_forward": {"kind": "dense"}}, {"feed_forward": experts}]
+    write("config", "lathe", {**llama, "model_type": "lathe", "layers": layers})
 
 
 def plans():

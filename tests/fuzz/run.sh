@@ -19,5 +19,5 @@ shift 2
 mkdir -p "$build/corpus/$target"
 # Inputs have at most 16 KiB: a parser that asks for 64 MiB at once believed a number that it read.
 exec "$build/tests/fuzz/fuzz_$target" -runs="$executions" -max_len=16384 -malloc_limit_mb=64 -rss_limit_mb=1024 \
-  -timeout=20 -print_final_stats=1 -artifact_prefix="$build/found/$target-" "$@" \
+  -timeout=60 -print_final_stats=1 -artifact_prefix="$build/found/$target-" "$@" \
   "$build/corpus/$target" "$root/tests/fuzz/corpus/$target"
