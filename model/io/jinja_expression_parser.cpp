@@ -115,7 +115,7 @@ class ExpressionParser {
         Expression test = node(Kind::Test, tokens_.expect(Token::Kind::Name, "a test"), {std::move(value)});
         if (tokens_.take_operator("(")) {
           arguments(test);
-        } else if (tokens_.is(Token::Kind::String) || tokens_.is(Token::Kind::Integer)) {
+        } else if (tokens_.is(Token::Kind::String) || tokens_.is(Token::Kind::Integer) || tokens_.is_operator("[")) {
           test.children.push_back(primary());
         }
         value = std::move(test);

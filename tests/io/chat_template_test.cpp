@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
 
 #include "model/data/error.h"
 #include "tests/io/reference_python.h"
@@ -30,7 +31,11 @@ Tokenizer tokenizer_with(const std::string& chat_template) {
 std::string render(const json& test_case) {
   std::vector<ChatMessage> messages;
   for (const json& message : test_case["messages"]) messages.push_back({message["role"], message["content"]});
-  return render_chat(tokenizer_with(test_case["template"]), messages, test_case["add_generation_prompt"]);
+  static std::map<std::string, Tokenizer> known;  // a tokenizer takes longer to read than to use
+  const std::string chat_template = test_case["template"];
+  auto found = known.find(chat_template);
+  if (found == known.end()) found = known.emplace(chat_template, tokenizer_with(chat_template)).first;
+  return render_chat(found->second, messages, test_case["add_generation_prompt"]);
 }
 
 std::string render(const std::string& chat_template) {
