@@ -9,6 +9,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <mutex>
+#include <sstream>
 
 #include "model/cuda/load.h"
 #include "model/data/error.h"
@@ -49,6 +52,30 @@ DeviceInfo cpu_device() {
   return {.name = "cpu", .description = description, .memory_bytes = memory, .dtypes = {"f32", "bf16"}};
 }
 
+/// The number after `key` in a file of lines "key number"; with an empty key the file is the number. Nothing if there
+/// is none ("max").
+std::optional<std::int64_t> number_in(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    std::istringstream rest(line.substr(key.size()));
+    std::int64_t number = 0;
+    if (rest >> number) return number;
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+/// What the control group of this process may still take; pages of files can be given back. Source: the kernel's
+/// cgroup-v2.rst.
+std::int64_t free_in_group() {
+  const std::string group = "/sys/fs/cgroup/";
+  const auto limit = number_in(group + "memory.max", "");
+  const auto used = number_in(group + "memory.current", "");
+  if (!limit || !used) return std::numeric_limits<std::int64_t>::max();
+  return *limit - *used + number_in(group + "memory.stat", "inactive_file ").value_or(0);
+}
+
 std::int64_t num_gpus() {
   if (!at::hasCUDA()) return 0;
   return static_cast<std::int64_t>(at::detail::getCUDAHooks().deviceCount());
@@ -76,8 +103,11 @@ std::string known_devices() {
 }  // namespace
 
 void load_gpu() {
-  why_no_gpu = load_cuda();
-  if (!why_no_gpu.empty()) std::fprintf(stderr, "lathe: the GPU cannot be used: %s\n", why_no_gpu.c_str());
+  static std::once_flag loaded;
+  std::call_once(loaded, [] {
+    why_no_gpu = load_cuda();
+    if (!why_no_gpu.empty()) std::fprintf(stderr, "lathe: the GPU cannot be used: %s\n", why_no_gpu.c_str());
+  });
 }
 
 std::vector<DeviceInfo> list_devices() {
@@ -129,6 +159,15 @@ std::string dtype_name(at::ScalarType dtype) {
 
 std::string describe(at::Device device) {
   return device.is_cuda() ? device.str() + " " + gpu_name(device.index()) : "cpu";
+}
+
+std::int64_t free_memory(at::Device device) {
+  if (device.is_cuda()) {
+    return static_cast<std::int64_t>(c10::getDeviceAllocator(at::kCUDA)->getMemoryInfo(device.index()).first);
+  }
+  const auto kilobytes = number_in("/proc/meminfo", "MemAvailable:");
+  const std::int64_t machine = kilobytes ? *kilobytes * 1024 : std::numeric_limits<std::int64_t>::max();
+  return std::max<std::int64_t>(0, std::min(machine, free_in_group()));
 }
 
 std::int64_t host_memory_used() {

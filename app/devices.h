@@ -17,7 +17,8 @@ struct DeviceInfo {
   std::vector<std::string> dtypes;  ///< as --dtype takes them
 };
 
-/// Makes the GPUs usable that are there. Call once, on the worker's thread, before the first tensor. If their libraries
+/// Makes the GPUs usable that are there. Call on a worker's thread, before the first
+/// tensor; further calls, from any thread, wait for the first. If their libraries
 /// do not load, it says why on stderr, and so does choose_device() when a GPU is asked for.
 void load_gpu();
 
@@ -39,6 +40,10 @@ std::string dtype_name(at::ScalarType dtype);
 
 /// "cpu", "cuda:0 NVIDIA H200": what the status bar shows.
 std::string describe(at::Device device);
+
+/// Bytes that can still be allocated there: of the GPU, or of the machine and the group of processes that this one is
+/// limited with (cgroup v2), whichever is less.
+std::int64_t free_memory(at::Device device);
 
 /// Bytes this process holds in memory now (resident set), and on the device (0 for the CPU).
 std::int64_t host_memory_used();

@@ -55,6 +55,9 @@ class TorchEngine final : public Engine {
     }
   }
 
+  // Looking at files needs no engine: preview_engine.h.
+  void run(const PreviewModel&, const Job&, const Outbox&) {}
+
   void run(const Convert& convert, const Job& job, const Outbox& outbox) {
     Revision revision = convert_opened_model(opened(), convert, job, outbox);
     const Receipt receipt = revision.receipt.value();
@@ -117,6 +120,7 @@ class TorchEngine final : public Engine {
   }
 
   void changed(const Job& job, const Outbox& outbox) {
+    pictures_.set_original(opened_->original());
     outbox.event({.job = 0, .what = ModelChanged{info_of(*opened_), opened_->history.current().receipt}});
     redraw(job, outbox);
   }

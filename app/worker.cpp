@@ -20,7 +20,11 @@ struct PictureKey {
 };
 
 PictureKey key_of(const Snapshot& picture) {
-  return {picture.index(), std::visit([](const auto& value) { return value->layer; }, picture)};
+  const auto layer_of = [](const auto& value) {
+    if constexpr (requires { value->layer; }) return value->layer;
+    return std::int64_t{0};
+  };
+  return {picture.index(), std::visit(layer_of, picture)};
 }
 
 /// Reports at most 30 times a second, but always a stage's first and last.
@@ -51,6 +55,9 @@ class NoEngine : public Engine {
   std::string why_;
 };
 
+constexpr auto is_preview = [](const auto& queued) {
+  return std::holds_alternative<PreviewModel>(queued.command.what);
+};
 constexpr auto is_drawing = [](const auto& queued) { return std::holds_alternative<SetWatches>(queued.command.what); };
 
 }  // namespace
@@ -77,6 +84,10 @@ void Worker::post(Command command) {
       watches_ = set->watches;
       // Only the newest matters: an older one would draw what nobody looks at any more.
       std::erase_if(queue_, is_drawing);
+    }
+    if (std::holds_alternative<PreviewModel>(command.what)) {
+      std::erase_if(queue_, is_preview);
+      if (running_ && is_preview(*running_)) running_->stop.request_stop();
     }
     if (running_ && is_drawing(*running_)) running_->stop.request_stop();
     queue_.push_back({std::move(command), {}});
@@ -128,12 +139,12 @@ bool Worker::next(std::stop_token stop) {
 }
 
 void Worker::run_job(Engine& engine, const Queued& queued) {
-  // Drawing what the window shows is no job of the user's: only its failure is worth a line.
-  const bool quiet = is_drawing(queued);
+  // Drawing what the window shows and looking at files are no jobs of the user's: only their failure is worth a line.
+  const bool quiet = !is_job(queued.command);
   const JobId id = queued.command.job;
   if (!quiet) send({.job = id, .what = JobStarted{title_of(queued.command)}});
   JobEnded ended = run_engine(engine, queued);
-  if (quiet && ended.outcome == JobOutcome::Cancelled && waits_again(queued)) return;
+  if (is_drawing(queued) && ended.outcome == JobOutcome::Cancelled && waits_again(queued)) return;
   if (quiet && ended.outcome == JobOutcome::Failed) {
     send({.job = 0, .what = LogLine{LogLevel::Warning, ended.message}});
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -10,14 +11,10 @@
 #include "model/data/sizes.h"
 #include "model/io/checkpoint.h"
 #include "model/io/tokenizer.h"
+#include "model/nn/match_tensors.h"
 
 namespace lathe {
 namespace {
-
-struct InfoArguments {
-  std::string model;
-  std::string config;
-};
 
 const char* kind_of(const AttentionConfig& attention) { return attention.kind == AttentionKind::Mla ? "mla" : "gqa"; }
 const char* kind_of(const FeedForwardConfig& feed_forward) {
@@ -57,8 +54,36 @@ void print_tokenizer(const nlohmann::json& tokenizer) {
   }
 }
 
-nlohmann::json describe_model(const InfoArguments& arguments, const std::string& dtype) {
-  const Checkpoint checkpoint = open_checkpoint(model_path(arguments.model), {}, arguments.config);
+struct InfoOptions {
+  std::string model;
+  std::string config;  ///< in place of the config.json beside the weights
+  bool tensors = false;
+};
+
+nlohmann::json tensors_to_json(const std::vector<TensorInfo>& tensors) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const TensorInfo& tensor : tensors) {
+    list.push_back({{"name", tensor.name},
+                    {"shape", tensor.shape},
+                    {"dtype", tensor.dtype},
+                    {"bytes", tensor.bytes},
+                    {"file", tensor.file},
+                    {"state", name_of(tensor.state)}});
+    if (tensor.state == TensorState::WrongShape) list.back()["expected_shape"] = tensor.expected_shape;
+  }
+  return list;
+}
+
+nlohmann::json names_in(const std::vector<TensorInfo>& tensors, TensorState state) {
+  nlohmann::json names = nlohmann::json::array();
+  for (const TensorInfo& tensor : tensors) {
+    if (tensor.state == state) names.push_back(tensor.name);
+  }
+  return names;
+}
+
+nlohmann::json describe_model(const InfoOptions& options, const std::string& dtype) {
+  const Checkpoint checkpoint = open_checkpoint(model_path(options.model), {}, options.config);
   const ModelConfig config = config_from_json(checkpoint.config_json());
   const Sizes sizes = sizes_of(config);
   std::map<std::string, std::int64_t> types;
@@ -80,7 +105,34 @@ nlohmann::json describe_model(const InfoArguments& arguments, const std::string&
                       {"layers", layers_to_json(config)},
                       {"warnings", warnings}};
   if (receipt) info["receipt"] = receipt_to_json(*receipt);
+  if (options.tensors) {
+    const std::vector<TensorInfo> tensors = match_tensors(checkpoint);
+    info["tensors"] = tensors_to_json(tensors);
+    info["missing"] = names_in(tensors, TensorState::Missing);
+    info["unexpected"] = names_in(tensors, TensorState::Unexpected);
+    info["wrong_shape"] = names_in(tensors, TensorState::WrongShape);
+  }
   return info;
+}
+
+/// Names first, as wide as the widest: every column is one word, for awk.
+void print_tensors(const nlohmann::json& info) {
+  std::size_t widest = 4;
+  for (const auto& tensor : info.at("tensors")) {
+    widest = std::max(widest, tensor.at("name").get_ref<const std::string&>().size());
+  }
+  const int width = static_cast<int>(widest);
+  std::printf("\n  %-*s  %-18s  %-6s  %14s  %-11s  %s\n", width, "tensor", "shape", "dtype", "bytes", "state", "file");
+  for (const auto& tensor : info.at("tensors")) {
+    std::string state = tensor.at("state").get<std::string>();
+    std::ranges::replace(state, ' ', '-');
+    std::printf("  %-*s  %-18s  %-6s  %14lld  %-11s  %s\n", width,
+                tensor.at("name").get_ref<const std::string&>().c_str(), tensor.at("shape").dump().c_str(),
+                tensor.at("dtype").get_ref<const std::string&>().c_str(), tensor.at("bytes").get<long long>(),
+                state.c_str(), tensor.at("file").get_ref<const std::string&>().c_str());
+  }
+  std::printf("\n  %zu tensors, %zu missing, %zu unexpected, %zu of wrong shape\n", info.at("tensors").size(),
+              info.at("missing").size(), info.at("unexpected").size(), info.at("wrong_shape").size());
 }
 
 /// What was done to the model, from its receipt.
@@ -121,19 +173,22 @@ void print_text(const nlohmann::json& info) {
                 layer.at("attention").get<std::string>().c_str(), layer.at("feed_forward").get<std::string>().c_str(),
                 params, layer.at("kv_values_per_token").get<long long>());
   }
+  if (info.contains("tensors")) print_tensors(info);
   for (const auto& warning : info.at("warnings")) std::printf("note: %s\n", warning.get<std::string>().c_str());
 }
 
 }  // namespace
 
 void add_info(CLI::App& app, const CliOptions& options) {
-  auto* command = add_command(app, "info", "Sizes, layers, tokenizer and memory of a model, without loading it",
-                              "lathe info default\nlathe info ~/models/Llama-3.2-1B --json --dtype bf16");
-  auto arguments = std::make_shared<InfoArguments>();
-  command->add_option("MODEL", arguments->model, "Folder, file, 'default' or 'tiny'")->required();
-  command->add_option("--config", arguments->config, "The config.json of weights that have none beside them");
-  command->callback([arguments, &options] {
-    const nlohmann::json info = describe_model(*arguments, options.dtype == "auto" ? "f32" : options.dtype);
+  auto* command = add_command(
+      app, "info", "Sizes, layers, tokenizer and memory of a model, without loading it",
+      "lathe info default\nlathe info ~/models/Llama-3.2-1B --json --dtype bf16\nlathe info model.gguf --tensors");
+  auto asked = std::make_shared<InfoOptions>();
+  command->add_option("MODEL", asked->model, "Folder, file, 'default' or 'tiny'")->required();
+  command->add_flag("--tensors", asked->tensors, "Also every tensor: shape, type, bytes, file, and what is missing");
+  command->add_option("--config", asked->config, "A config.json in place of the one beside the weights");
+  command->callback([asked, &options] {
+    const nlohmann::json info = describe_model(*asked, options.dtype == "auto" ? "f32" : options.dtype);
     options.json ? print_json(info) : print_text(info);
   });
 }

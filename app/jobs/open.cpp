@@ -4,13 +4,14 @@
 
 #include <filesystem>
 #include <optional>
-#include <set>
 
 #include "app/assets.h"
 #include "app/devices.h"
+#include "app/jobs/preview.h"
 #include "model/io/checkpoint.h"
 #include "model/io/json_file.h"
 #include "model/nn/load.h"
+#include "model/nn/match_tensors.h"
 #include "model/nn/names.h"
 #include "model/train/init.h"
 
@@ -22,13 +23,13 @@ std::string name_of(const std::filesystem::path& path) {
   return clean.has_filename() ? clean.stem().string() : clean.parent_path().filename().string();
 }
 
-/// "GGUF, Q4_1 and F32" or "safetensors, BF16".
-std::string format_of(const Checkpoint& checkpoint) {
-  std::set<std::string> types;
-  for (const auto& [name, entry] : checkpoint.tensors()) types.insert(std::string(type_name(entry.type)));
-  std::string format(checkpoint.format());
-  for (const std::string& type : types) format += (type == *types.begin() ? ", " : " + ") + type;
-  return format;
+/// Throws Error if the weights do not fit into what is free, before anything is allocated for them.
+void check_memory(const ModelConfig& config, const LoadOptions& options, const std::string& path) {
+  const std::vector<MemoryChoice> choices = memory_choices(config);
+  const std::string device = options.device.is_cuda() ? options.device.str() : "cpu";
+  if (auto refusal = memory_refusal(choices, chosen(choices, device, dtype_name(options.dtype)), path)) {
+    throw Error(std::move(*refusal));
+  }
 }
 
 void check_layers(const Receipt& receipt, std::int64_t num_layers) {
@@ -80,8 +81,10 @@ OpenedModel open_model(const OpenModel& open, const Job& job) {
   const LoadOptions options{.device = device, .dtype = choose_dtype(open.dtype, device)};
   if (open.init_seed) return start_model(path, *open.init_seed, options);
 
-  const Checkpoint checkpoint = open_checkpoint(path, job);
+  const Checkpoint checkpoint = open_checkpoint(path, job, open.config);
+  check_tensors(match_tensors(checkpoint), path.string());
   Tokenizer tokenizer = load_tokenizer(checkpoint.path());
+  check_memory(config_from_json(checkpoint.config_json()), options, path.string());
   job.progress("Reading weights", "tensors", 0, static_cast<std::int64_t>(checkpoint.tensors().size()));
   Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);

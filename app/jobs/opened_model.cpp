@@ -9,6 +9,21 @@
 
 namespace lathe {
 
+namespace {
+
+std::shared_ptr<const std::vector<TensorInfo>> tensors_of(const Model& model) {
+  auto tensors = std::make_shared<std::vector<TensorInfo>>();
+  for (const NamedTensor& named : model_tensors(model)) {
+    tensors->push_back({.name = named.name,
+                        .shape = named.tensor.sizes().vec(),
+                        .dtype = dtype_name(named.tensor.scalar_type()),
+                        .bytes = static_cast<std::int64_t>(named.tensor.nbytes())});
+  }
+  return tensors;
+}
+
+}  // namespace
+
 std::string opening_of(const OpenedModel& opened, double seconds) {
   const ModelInfo info = info_of(opened);
   std::array<char, 64> figures{};
@@ -30,9 +45,9 @@ ModelInfo info_of(const OpenedModel& opened) {
   info.format = opened.format;
   info.config = model.config;
   info.sha256 = opened.history.current().sha256;
-  for (const NamedTensor& named : model_tensors(model)) {
-    info.weight_bytes += static_cast<std::int64_t>(named.tensor.nbytes());
-  }
+  info.tensors = tensors_of(model);
+  info.original_tensors = opened.history.can_undo() ? tensors_of(opened.original()) : info.tensors;
+  for (const TensorInfo& tensor : *info.tensors) info.weight_bytes += tensor.bytes;
   info.bytes_per_value = static_cast<std::int64_t>(c10::elementSize(model.dtype()));
   info.has_chat_template = !opened.tokenizer.chat_template().empty();
   info.differs_from_original = info.sha256 != opened.history.first().sha256;

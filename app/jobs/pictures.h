@@ -20,6 +20,9 @@ class Pictures {
   /// draws nothing. Throws Cancelled.
   void draw(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
+  /// The model that a watch of the original looks at. Keeps a handle of it.
+  void set_original(Model original) { original_ = std::move(original); }
+
   /// The same; what cannot be drawn becomes a warning. False then. Throws Cancelled.
   bool draw_or_warn(const Model& model, const Tokenizer& tokenizer, const Outbox& outbox, const Job& job);
 
@@ -32,7 +35,14 @@ class Pictures {
 
   std::vector<std::int32_t> ids_of(const Watch& watch, const Model& model, const Tokenizer& tokenizer) const;
 
+  void draw_tensor(const Watch& watch, const Model& model, const Outbox& outbox, const Job& job);
+  void draw_tokens(const Watch& watch, const Model& model, const Tokenizer& tokenizer, const Outbox& outbox,
+                   const Job& job);
+
   std::vector<std::int32_t> ids_;
+  Model original_;
+  at::Tensor measured_;  ///< whose figures these are: another region of the same tensor costs that region alone
+  TensorFigures figures_;
   std::int64_t version_ = 0;
   Clock::time_point next_{};
 };

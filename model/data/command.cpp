@@ -11,6 +11,9 @@ struct Title {
   std::string operator()(const OpenModel& open) const {
     return "Open " + std::filesystem::path(open.path).filename().string();
   }
+  std::string operator()(const PreviewModel& preview) const {
+    return "Look at " + std::filesystem::path(preview.path).filename().string();
+  }
   std::string operator()(const Convert& convert) const {
     return text("Convert ", convert.plan.num_mla(), " MLA, ", convert.plan.num_moe(), " MoE");
   }
@@ -32,7 +35,8 @@ struct Title {
 }  // namespace
 
 bool is_job(const Command& command) {
-  return !std::holds_alternative<SetWatches>(command.what) && !std::holds_alternative<CancelJob>(command.what);
+  return !std::holds_alternative<PreviewModel>(command.what) && !std::holds_alternative<SetWatches>(command.what) &&
+         !std::holds_alternative<CancelJob>(command.what);
 }
 
 std::string title_of(const Command& command) { return std::visit(Title{}, command.what); }

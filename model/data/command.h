@@ -20,8 +20,14 @@ struct OpenModel {
   std::string path;             ///< a folder, a file, "default" or "tiny"
   std::string device = "auto";  ///< auto | cpu | cuda | cuda:N
   std::string dtype = "auto";   ///< auto | f32 | bf16 | f16
+  std::string config = {};      ///< a file in place of the config.json beside the weights; empty: that one
   /// Draw the weights anew from this seed: the path is then a folder with config.json and a tokenizer.
   std::optional<std::uint64_t> init_seed = std::nullopt;
+};
+/// Looks at a model's headers without loading it; a ModelPreview answers. The newest takes the place of older ones.
+struct PreviewModel {
+  std::string path;         ///< as OpenModel's
+  std::string config = {};  ///< as OpenModel's
 };
 struct Convert {
   ConversionPlan plan;
@@ -67,11 +73,12 @@ struct CancelJob {
 /// All that can be asked of the engine. Jobs run one after the other in the order posted.
 struct Command {
   JobId job = 0;
-  std::variant<OpenModel, Convert, Undo, Redo, Train, Generate, Evaluate, SaveModel, ExportModel, SetWatches, CancelJob>
+  std::variant<OpenModel, PreviewModel, Convert, Undo, Redo, Train, Generate, Evaluate, SaveModel, ExportModel,
+               SetWatches, CancelJob>
       what;
 };
 
-/// True for what is listed as a job: all but CancelJob and SetWatches.
+/// True for what is listed as a job: all but PreviewModel, CancelJob and SetWatches.
 bool is_job(const Command& command);
 
 /// A short name for lists and logs: "Open SmolLM2-135M", "Convert 9 MLA, 4 MoE", "Train 60 steps".

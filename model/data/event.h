@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -11,6 +12,7 @@
 #include "model/data/error.h"
 #include "model/data/export_target.h"
 #include "model/data/job.h"
+#include "model/data/model_preview.h"
 #include "model/data/receipt.h"
 
 namespace lathe {
@@ -32,6 +34,8 @@ struct ModelInfo {
   std::vector<std::string> redo;
   bool saved = true;
   std::vector<ExportTarget> export_targets{};  ///< all forms, each with why not if the model does not fit
+  std::shared_ptr<const std::vector<TensorInfo>> tensors{};           ///< as they lie in memory
+  std::shared_ptr<const std::vector<TensorInfo>> original_tensors{};  ///< those of the resident original
 };
 
 struct JobStarted {

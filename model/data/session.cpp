@@ -32,11 +32,13 @@ struct Reduce {
   }
   void operator()(const JobEnded& ended) const {
     if (session.drawing == job) session.drawing = 0;
+    if (session.previewing == job) session.previewing = 0;
     JobView* view = find_job(session, job);
     if (view == nullptr) return;
     view->waiting = view->running = false;
     view->outcome = ended.outcome;
     view->message = ended.message;
+    view->error = ended.error;
     view->seconds = ended.seconds;
     session.converting.clear();
     session.converting_receipts.clear();
@@ -47,6 +49,7 @@ struct Reduce {
     const bool opened = changed.info.undo.empty() && changed.info.redo.empty();
     session.model = changed.info;
     session.attention = nullptr;
+    session.tensor = nullptr;
     session.router_choices.clear();
     session.live_latents.clear();
     session.evaluated.reset();
@@ -146,6 +149,10 @@ void reduce(Session& session, const Snapshot& snapshot) {
     session.router_choices[(*choices)->layer] = *choices;
   } else if (const auto* latent = std::get_if<std::shared_ptr<const LiveLatent>>(&snapshot)) {
     session.live_latents[(*latent)->layer] = *latent;
+  } else if (const auto* tensor = std::get_if<std::shared_ptr<const TensorPicture>>(&snapshot)) {
+    session.tensor = *tensor;
+  } else if (const auto* preview = std::get_if<std::shared_ptr<const ModelPreview>>(&snapshot)) {
+    session.preview = *preview;
   }
 }
 
@@ -165,6 +172,8 @@ void reduce(Session& session, const Command& posted) {
     session.posted_run = {.job = posted.job, .steps = train->settings.steps};
   } else if (std::holds_alternative<SetWatches>(posted.what)) {
     session.drawing = posted.job;
+  } else if (std::holds_alternative<PreviewModel>(posted.what)) {
+    session.previewing = posted.job;
   }
 }
 

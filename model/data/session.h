@@ -23,6 +23,7 @@ struct JobView {
   bool running = true;
   JobOutcome outcome = JobOutcome::Done;  ///< once it has ended
   std::string message;
+  ErrorParts error{};  ///< the message part by part
 
   bool has_ended() const { return !waiting && !running; }
 };
@@ -77,7 +78,10 @@ struct Session {
   std::map<std::int64_t, std::shared_ptr<const RouterChoices>> router_choices;  ///< newest, by layer
   std::map<std::int64_t, std::shared_ptr<const LiveLatent>> live_latents;       ///< newest, by layer
   std::shared_ptr<const AttentionMap> attention;
-  JobId drawing = 0;  ///< the SetWatches whose pictures are not all there yet; 0: none
+  std::shared_ptr<const TensorPicture> tensor;
+  std::shared_ptr<const ModelPreview> preview;  ///< of the path last asked about
+  JobId previewing = 0;                         ///< the PreviewModel that is not answered yet; 0: none
+  JobId drawing = 0;                            ///< the SetWatches whose pictures are not all there yet; 0: none
 
   /// The job that runs now, or null.
   const JobView* running_job() const;

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/data/model_preview.h"
 #include "model/data/receipt.h"
 
 namespace lathe {
@@ -48,7 +49,37 @@ struct LiveLatent {
   std::int64_t version = 0;
 };
 
-enum class PictureKind { Attention, RouterChoices, LiveLatent };
+/// A part of a tensor seen as a matrix: its rows are all dimensions but the last. No rows or no columns: all of them.
+struct TensorRegion {
+  std::int64_t first_row = 0, rows = 0;
+  std::int64_t first_column = 0, columns = 0;
+
+  bool operator==(const TensorRegion&) const = default;
+};
+
+/// Over all values of a tensor. What is not finite counts in `nan` and `inf` alone.
+struct TensorFigures {
+  std::int64_t nan = 0, inf = 0;
+  double min = 0.0, max = 0.0, mean = 0.0, stddev = 0.0;  ///< of the finite values; all 0 if there is none
+  std::vector<std::int64_t> histogram{};                ///< equal bins from min to max
+};
+
+/// One tensor: its figures, and a region of it in cells of equal size. A cell that holds a value which is not finite is
+/// NaN in all three.
+struct TensorPicture {
+  std::string name;
+  bool original = false;  ///< of the resident original instead of the model as it is now
+  std::vector<std::int64_t> shape;
+  std::string dtype;
+  std::int64_t rows = 0, columns = 0;  ///< of the whole tensor as a matrix
+  TensorFigures figures;
+  TensorRegion region;
+  std::int64_t tall = 0, wide = 0;     ///< cells
+  std::vector<float> low, high, mean;  ///< of each cell's values; tall * wide, row-major
+  std::int64_t version = 0;
+};
+
+enum class PictureKind { Attention, RouterChoices, LiveLatent, Tensor };
 
 /// What a view shows right now: the engine makes only these pictures.
 struct Watch {
@@ -56,12 +87,16 @@ struct Watch {
   std::int64_t layer = 0;
   std::int64_t head = 0;
   std::int64_t max_side = 512;
-  std::string prompt;  ///< text to look at; empty: what was last generated or trained on
+  std::string prompt;        ///< text to look at; empty: what was last generated or trained on
+  std::string tensor = {};   ///< its name
+  bool original = false;     ///< of the resident original
+  TensorRegion region = {};  ///< of the tensor
 
   bool operator==(const Watch&) const = default;
 };
 
 using Snapshot = std::variant<std::shared_ptr<const AttentionMap>, std::shared_ptr<const RouterChoices>,
-                              std::shared_ptr<const LiveLatent>>;
+                              std::shared_ptr<const LiveLatent>, std::shared_ptr<const TensorPicture>,
+                              std::shared_ptr<const ModelPreview>>;
 
 }  // namespace lathe

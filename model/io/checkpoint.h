@@ -55,6 +55,7 @@ struct TensorEntry {
 
   /// What the file says of the bytes, compared when they are first read.
   std::vector<std::shared_ptr<const StoredChecksum>> checksums{};
+  std::string file{};  ///< the name of the file that it lies in
 
   std::int64_t row_length() const;  ///< values in a row
   std::int64_t num_rows() const;

@@ -113,6 +113,7 @@ void CheckpointBuilder::add(TensorEntry entry, const fs::path& file) {
                     text(found->second, " and ", name), "every tensor once");
   }
   const std::string tensor = entry.name;
+  entry.file = file.filename().string();
   parts_.tensors.emplace(tensor, std::move(entry));
 }
 

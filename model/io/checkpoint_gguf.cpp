@@ -29,6 +29,9 @@ class GgufTensors {
     put(std::move(entry));
   }
 
+  /// What is added from now on lies in this file.
+  void start(std::string file) { file_ = std::move(file); }
+
   /// Makes kv_b of what current files keep in two: the keys' part, transposed, and the values' part.
   void join_keys_and_values() {
     constexpr std::string_view kKeys = ".attn_k_b.weight";
@@ -100,6 +103,7 @@ class GgufTensors {
   }
 
   void put(TensorEntry entry) {
+    entry.file = file_;
     const std::string name = entry.name;
     if (!parts_.tensors.emplace(name, std::move(entry)).second) {
       refuse(ErrorCode::DuplicateKey, "two tensors have one meaning", name, "another one of that meaning",
@@ -118,6 +122,7 @@ class GgufTensors {
   }
 
   CheckpointParts& parts_;
+  std::string file_;
 };
 
 }  // namespace
@@ -131,6 +136,7 @@ Checkpoint open_gguf_checkpoint(const std::filesystem::path& path) {
   GgufTensors tensors(parts);
   for (const auto& file : parts.gguf) {
     parts.warnings.insert(parts.warnings.end(), file->warnings().begin(), file->warnings().end());
+    tensors.start(file->path().filename().string());
     for (const GgufTensor& tensor : file->tensors()) tensors.add(tensor);
   }
   tensors.join_keys_and_values();

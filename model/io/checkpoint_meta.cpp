@@ -152,6 +152,7 @@ class MetaOpener {
     for (const PytorchTensor* piece : pieces) {
       if (piece->checksum != nullptr) entry.checksums.push_back(piece->checksum);
     }
+    entry.file = pieces.size() == 1 ? "consolidated.00.pth" : "consolidated.*.pth";
     if (!parts_.tensors.emplace(placed.hf, std::move(entry)).second) {
       fail_tensor(name, {.code = ErrorCode::DuplicateKey,
                          .what = text("two tensors are ", placed.hf),

@@ -5,15 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 #include <span>
 
 #include "model/data/error.h"
 #include "model/io/checkpoint.h"
 #include "model/io/mapping_guard.h"
+#include "model/nn/match_tensors.h"
 #include "model/nn/names.h"
 #include "model/nn/skeleton.h"
-#include "model/nn/stored_parts.h"
 
 namespace lathe {
 namespace {
@@ -21,75 +20,6 @@ namespace {
 // Small enough that a request to stop is seen soon, large enough that threads are worth starting.
 constexpr std::int64_t kValuesBetweenChecks = std::int64_t{1} << 25;
 constexpr std::int64_t kValuesPerTask = std::int64_t{1} << 16;
-
-// Angles that old checkpoints carry along; they follow from the config.
-bool is_harmless(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
-
-bool same_values(const TensorEntry& a, const TensorEntry& b) {
-  return a.type == b.type && a.shape == b.shape && a.interleaved == b.interleaved && a.strides == b.strides &&
-         std::ranges::equal(a.bytes, b.bytes) && std::ranges::equal(a.parts.bytes, b.parts.bytes, std::ranges::equal);
-}
-
-// A file may repeat the embedding as the head of a tied model.
-bool repeats_embedding(const Checkpoint& checkpoint, std::string_view name) {
-  const TensorEntry* head = name == "lm_head.weight" ? checkpoint.find(name) : nullptr;
-  const TensorEntry* embedding = checkpoint.find("model.embed_tokens.weight");
-  return head != nullptr && embedding != nullptr && same_values(*head, *embedding);
-}
-
-/// What is wrong with tensors in one way: the first few by name, the rest by number. A wrong config can name thousands.
-class Complaints {
- public:
-  void add(const std::string& item) {
-    constexpr std::int64_t kMostNamed = 20;
-    if (++count_ <= kMostNamed) items_.push_back(item);
-  }
-  bool empty() const { return count_ == 0; }
-  std::string section(std::string_view title) const {
-    if (empty()) return {};
-    std::string section = text("\n", title, " (", count_, "):");
-    for (const std::string& item : items_) section += "\n  " + item;
-    const std::int64_t unnamed = count_ - std::ssize(items_);
-    return unnamed == 0 ? section : section + text("\n  and ", unnamed, " more");
-  }
-
- private:
-  std::vector<std::string> items_;
-  std::int64_t count_ = 0;
-};
-
-// Files of transformers 5 may hold the experts of a layer in one tensor, as memory does.
-std::vector<StoredPart> parts_in(const Checkpoint& checkpoint, const std::string& name, at::IntArrayRef shape) {
-  if (checkpoint.find(name) != nullptr) return {{name, shape.vec(), 0}};
-  return stored_parts(name, shape);
-}
-
-void check_tensors(const Checkpoint& checkpoint, const Model& skeleton) {
-  Complaints missing, misshapen, unexpected;
-  std::int64_t matched = 0;
-  std::set<std::string, std::less<>> expected;
-  for (const NamedTensor& named : model_tensors(skeleton)) {
-    for (const StoredPart& part : parts_in(checkpoint, named.name, named.tensor.sizes())) {
-      expected.insert(part.name);
-      const TensorEntry* entry = checkpoint.find(part.name);
-      if (entry == nullptr) {
-        missing.add(part.name);
-      } else if (entry->shape != part.shape) {
-        misshapen.add(text(part.name, ": got ", shape_text(entry->shape), ", expected ", shape_text(part.shape)));
-      } else {
-        ++matched;
-      }
-    }
-  }
-  for (const auto& [name, entry] : checkpoint.tensors()) {
-    if (expected.contains(name) || is_harmless(name) || repeats_embedding(checkpoint, name)) continue;
-    unexpected.add(name);
-  }
-  check(missing.empty() && misshapen.empty() && unexpected.empty(),
-        "[load] the tensors are not those that the config describes: matched ", matched, " of ", expected.size(),
-        "; loaded none", missing.section("missing"), misshapen.section("wrong shape"), unexpected.section("unexpected"),
-        "\nfile: ", checkpoint.path().string());
-}
 
 // Rows [first, last) of the entry into `out`, the memory of a CPU tensor of `dtype`, at the entry's own place.
 struct RowRange {
@@ -164,7 +94,7 @@ Model load_model(const Checkpoint& checkpoint, const LoadOptions& options, const
   check(dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf, "[load] dtype: got ", dtype,
         ", expected f32, bf16 or f16");
   const Model skeleton = model_skeleton(config_from_json(checkpoint.config_json()));
-  check_tensors(checkpoint, skeleton);
+  check_tensors(match_tensors(checkpoint), checkpoint.path().string());
   Loader loader(checkpoint, options, job);
   return map_model(skeleton, [&](const std::string& name, const at::Tensor& shape_only) {
     return loader.load(name, shape_only.sizes());
