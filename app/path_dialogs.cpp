@@ -30,6 +30,8 @@ const char* title_of(PathFor purpose) {
       return "Open a plan";
     case PathFor::SaveModel:
       return "Save the model into a folder";
+    case PathFor::ExportModel:
+      return "Export the model into a folder";
     case PathFor::TrainingText:
       return "Choose a text to learn from";
     case PathFor::CalibrationText:
@@ -39,7 +41,7 @@ const char* title_of(PathFor purpose) {
 }
 
 std::vector<std::string> filters_of(PathFor purpose) {
-  if (purpose == PathFor::OpenModelFile) return {"Models", "*.gguf *.safetensors", "All files", "*"};
+  if (purpose == PathFor::OpenModelFile) return {"Models", "*.gguf *.safetensors *.bin *.pt *.pth", "All files", "*"};
   if (purpose == PathFor::OpenPlan) return {"Plans", "*.json", "All files", "*"};
   return {"Texts", "*.txt *.md", "All files", "*"};
 }
@@ -47,7 +49,8 @@ std::vector<std::string> filters_of(PathFor purpose) {
 Dialog dialog_for(PathFor purpose) {
   const char* title = title_of(purpose);
   if (!pfd::settings::available()) return Prompt{title, {}};
-  if (purpose == PathFor::OpenModelFolder || purpose == PathFor::SaveModel) return pfd::select_folder(title);
+  if (purpose == PathFor::OpenModelFolder || purpose == PathFor::SaveModel || purpose == PathFor::ExportModel)
+    return pfd::select_folder(title);
   return pfd::open_file(title, "", filters_of(purpose));
 }
 

@@ -62,7 +62,7 @@ void Script::play(ActionContext context) {
 bool Script::run(const Step& step, ActionContext& context) {
   UiState& ui = context.ui;
   if (step.verb == "open") {
-    open_model_at_once(context, step.argument);
+    open_model_at_once(context, {.path = step.argument});
   } else if (step.verb == "recipe") {
     const auto found = std::ranges::find(ui.recipes, step.argument, &Recipe::name);
     check(found != ui.recipes.end(), "there is no recipe of this name");

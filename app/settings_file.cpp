@@ -11,7 +11,7 @@ namespace lathe {
 namespace {
 
 /// Grows when panels are renamed or moved, so that an old layout never hides a new panel.
-constexpr const char* kLayoutFile = "layout-1.ini";
+constexpr const char* kLayoutFile = "layout-2.ini";
 constexpr const char* kSettingsFile = "settings.json";
 
 std::string read_if_there(const std::filesystem::path& path) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "app/assets.h"
+#include "app/preview_engine.h"
 #include "app/settings_file.h"
 #include "app/torch_engine.h"
 #include "converters/recipes.h"
@@ -50,6 +51,7 @@ double seconds_since_start() {
 Studio::Studio(const StudioOptions& options)
     : options_(options),
       window_({.title = "Lathe", .width = options.width, .height = options.height}),
+      previewer_(make_preview_engine, &Window::wake),
       worker_([threads = options.threads] { return make_torch_engine({.threads = threads}); }, &Window::wake) {
   ui_.settings = load_settings();
   saved_settings_ = ui_.settings;
@@ -115,8 +117,10 @@ void Studio::tell_when_on_screen() {
 }
 
 void Studio::take_news() {
-  for (const Event& event : worker_.events()) reduce(session_, event);
-  for (const Snapshot& picture : worker_.pictures()) reduce(session_, picture);
+  for (Worker* worker : {&worker_, &previewer_}) {
+    for (const Event& event : worker->events()) reduce(session_, event);
+    for (const Snapshot& picture : worker->pictures()) reduce(session_, picture);
+  }
 }
 
 void Studio::post_commands() {
@@ -126,14 +130,16 @@ void Studio::post_commands() {
       if (open->dtype == "auto") open->dtype = options_.dtype;
     }
     reduce(session_, command);
-    worker_.post(std::move(command));
+    const bool is_preview = std::holds_alternative<PreviewModel>(command.what);
+    if (std::holds_alternative<CancelJob>(command.what)) previewer_.post(command);
+    (is_preview ? previewer_ : worker_).post(std::move(command));
   }
 }
 
 void Studio::take_dropped() {
   for (const std::string& path : window_.take_dropped_paths()) {
-    const bool is_plan = std::filesystem::path(path).extension() == ".json";
-    take_path(is_plan ? PathFor::OpenPlan : PathFor::OpenModelFolder, path);
+    const DroppedPath dropped = dropped_path(path);
+    take_path(dropped.purpose, dropped.path);
   }
 }
 
@@ -142,7 +148,7 @@ void Studio::take_path(PathFor purpose, const std::string& path) {
   switch (purpose) {
     case PathFor::OpenModelFile:
     case PathFor::OpenModelFolder:
-      return open_model(context, path);
+      return ask_preview(context, path);
     case PathFor::OpenPlan:
       return or_notice([&] {
         load_recipe(context, {std::filesystem::path(path).stem().string(), path, load_plan(path, "")});
@@ -150,6 +156,8 @@ void Studio::take_path(PathFor purpose, const std::string& path) {
     case PathFor::SaveModel:
       commands_.post(SaveModel{path});
       return;
+    case PathFor::ExportModel:
+      return export_to(context, path);
     case PathFor::TrainingText:
       ui_.train.text = path;
       return;

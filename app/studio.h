@@ -67,7 +67,8 @@ class Studio {
   bool on_screen_ = false;
   int frames_to_draw_ = 3;
   Clock::time_point last_input_ = Clock::now();
-  Worker worker_;  ///< last: ends before what its events describe
+  Worker previewer_;  ///< looks at files while the engine computes
+  Worker worker_;     ///< last: ends before what its events describe
 };
 
 }  // namespace lathe

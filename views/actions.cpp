@@ -86,14 +86,14 @@ void show(Context& c) {
 }
 
 const Action kActions[] = {
-    {"model.open", "File", "Open model file\u2026", kCtrl + ImGuiKey_O, always,
-     [](Context& c) { c.commands.ask(AskPath{PathFor::OpenModelFile}); }},
+    {"model.open", "File", "Open model\u2026", kCtrl + ImGuiKey_O, always, show<Dialog::Open>},
     {"model.open-folder", "File", "Open model folder\u2026", kCtrl + kShift + ImGuiKey_O, always,
      [](Context& c) { c.commands.ask(AskPath{PathFor::OpenModelFolder}); }},
     {"model.open-default", "File", "Open SmolLM2-135M", 0, always, [](Context& c) { open_model(c, "default"); }},
     {"model.open-tiny", "File", "Open the tiny model", 0, always, [](Context& c) { open_model(c, "tiny"); }},
     {"model.save", "File", "Save model\u2026", kCtrl + ImGuiKey_S, has_model,
      [](Context& c) { c.commands.ask(AskPath{PathFor::SaveModel}); }},
+    {"model.export", "File", "Export model\u2026", kCtrl + ImGuiKey_E, has_model, show<Dialog::Export>},
     {"plan.open", "File", "Open plan or recipe\u2026", kCtrl + kShift + ImGuiKey_P, always,
      [](Context& c) { c.commands.ask(AskPath{PathFor::OpenPlan}); }},
     {"plan.save", "File", "Save plan\u2026", kCtrl + kShift + ImGuiKey_S, has_plan, save_plan},

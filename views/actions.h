@@ -54,9 +54,14 @@ std::vector<const Action*> search_actions(std::string_view query);
 
 /// Runs what needs more than one line, shared by actions, buttons and the tour.
 /// Opens the model, but asks first if that loses work.
+void open_model(ActionContext context, OpenModel open);
 void open_model(ActionContext context, std::string path);
 /// Cancels what runs and opens the model.
-void open_model_at_once(ActionContext context, std::string path);
+void open_model_at_once(ActionContext context, OpenModel open);
+/// Exports in the form that the Export dialog says, into `folder`, and shows how it goes in the dialog.
+void export_to(ActionContext context, std::string folder);
+/// Shows the model in the Open dialog, and asks for what it is.
+void ask_preview(ActionContext context, std::string path);
 void convert_plan(ActionContext context);
 void start_training(ActionContext context);
 void write_text(ActionContext context);

@@ -16,7 +16,14 @@ struct PixelRect {
 };
 
 /// What a path that the user picks is for.
-enum class PathFor { OpenModelFile, OpenModelFolder, OpenPlan, SaveModel, TrainingText, CalibrationText };
+enum class PathFor { OpenModelFile, OpenModelFolder, OpenPlan, SaveModel, ExportModel, TrainingText, CalibrationText };
+
+/// What a path that was dropped on the window is for. A model's small files stand for its folder.
+struct DroppedPath {
+  PathFor purpose = PathFor::OpenModelFolder;
+  std::string path;
+};
+DroppedPath dropped_path(const std::string& path);
 
 /// The window shows the system's dialog and gives the answer to take_path().
 struct AskPath {

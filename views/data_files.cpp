@@ -1,5 +1,6 @@
 #include "views/data_files.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -121,6 +122,41 @@ std::string attention_csv(const AttentionMap& map) {
           static_cast<double>(map.weights[static_cast<std::size_t>(query * map.side + key)]));
   }
   return out;
+}
+
+std::string tensor_csv(const TensorPicture& picture) {
+  std::string out = "first_row,rows,first_column,columns,min,mean,max\n";
+  if (picture.tall == 0) return out;
+  const TensorRegion& part = picture.region;
+  const std::int64_t rows_each = (part.rows + picture.tall - 1) / picture.tall;
+  const std::int64_t columns_each = (part.columns + picture.wide - 1) / picture.wide;
+  for (std::int64_t row = 0; row < picture.tall; ++row) {
+    for (std::int64_t column = 0; column < picture.wide; ++column) {
+      const auto cell = static_cast<std::size_t>(row * picture.wide + column);
+      add(out, "%lld,%lld,%lld,%lld,%.9g,%.9g,%.9g\n", number(part.first_row + row * rows_each),
+          number(std::min(rows_each, part.rows - row * rows_each)), number(part.first_column + column * columns_each),
+          number(std::min(columns_each, part.columns - column * columns_each)), static_cast<double>(picture.low[cell]),
+          static_cast<double>(picture.mean[cell]), static_cast<double>(picture.high[cell]));
+    }
+  }
+  return out;
+}
+
+std::string tensor_json(const TensorPicture& picture) {
+  const TensorFigures& figures = picture.figures;
+  return nlohmann::json{{"name", picture.name},
+                        {"original", picture.original},
+                        {"shape", picture.shape},
+                        {"dtype", picture.dtype},
+                        {"min", figures.min},
+                        {"max", figures.max},
+                        {"mean", figures.mean},
+                        {"std", figures.stddev},
+                        {"nan", figures.nan},
+                        {"inf", figures.inf},
+                        {"histogram", figures.histogram}}
+             .dump(1) +
+         "\n";
 }
 
 std::string writing_csv(const Writing& writing, const Writing* original) {

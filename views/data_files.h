@@ -20,6 +20,10 @@ std::string attention_csv(const AttentionMap& map);
 std::string writing_csv(const Writing& writing, const Writing* original);
 std::string receipt_csv(const std::vector<LayerReceipt>& layers);
 
+/// A row for each cell of the region that is shown; the JSON holds the figures and the histogram.
+std::string tensor_csv(const TensorPicture& picture);
+std::string tensor_json(const TensorPicture& picture);
+
 std::string train_json(const TrainCurves& train);
 std::string receipt_text(const Receipt& receipt);
 

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "views/command_palette.h"
+#include "views/error_card.h"
+#include "views/export_dialog.h"
+#include "views/modal.h"
 #include "views/widgets.h"
 
 namespace lathe {
-namespace {
 
-/// Begins a modal window in the middle; closes it, and sets `ui.dialog`, on Escape.
 bool begin_modal(const char* title, UiState& ui, float width) {
   if (!ImGui::IsPopupOpen(title)) ImGui::OpenPopup(title);
   ImGui::SetNextWindowPos(ImGui::GetMainViewport()->GetCenter(), ImGuiCond_Always, {0.5F, 0.5F});
@@ -24,6 +25,8 @@ bool begin_modal(const char* title, UiState& ui, float width) {
   }
   return shown;
 }
+
+namespace {
 
 void draw_shortcuts(ActionContext context) {
   if (!begin_modal("Keyboard shortcuts", context.ui, 560)) return;
@@ -154,12 +157,10 @@ void draw_failure(const JobView& job, float& y, UiState& ui) {
   ImGui::PushFont(bold_font(), 0);
   ImGui::TextWrapped("%s failed", job.title.c_str());
   ImGui::PopFont();
-  ImGui::PushTextWrapPos(0);
-  ImGui::TextUnformatted(job.message.c_str());
-  ImGui::PopTextWrapPos();
-  if (ImGui::Button("Dismiss")) ui.dismissed.insert(job.id);
+  // What failed without parts says all of it in the message.
+  error_card(job.error.what.empty() ? ErrorParts{.what = job.message} : job.error);
   ImGui::SameLine();
-  if (quiet_button("Copy message")) ImGui::SetClipboardText(job.message.c_str());
+  if (ImGui::Button("Dismiss")) ui.dismissed.insert(job.id);
   y -= ImGui::GetWindowHeight() + px(8);
   ImGui::End();
 }
@@ -169,7 +170,10 @@ void draw_failure(const JobView& job, float& y, UiState& ui) {
 void draw_dialogs(ActionContext context) {
   switch (context.ui.dialog) {
     case Dialog::None:
+    case Dialog::Open:  // drawn by OpenDialog
       return;
+    case Dialog::Export:
+      return draw_export_dialog(context);
     case Dialog::Palette:
       return draw_command_palette(context);
     case Dialog::Shortcuts:

@@ -16,17 +16,34 @@ bool would_lose_work(const Session& session, const UiState& ui) {
          });
 }
 
-void open_model(ActionContext context, std::string path) {
-  if (!would_lose_work(context.session, context.ui)) return open_model_at_once(context, std::move(path));
-  context.ui.open_next = std::move(path);
+void open_model(ActionContext context, OpenModel open) {
+  if (!would_lose_work(context.session, context.ui)) return open_model_at_once(context, std::move(open));
+  context.ui.open_next = std::move(open);
   context.ui.dialog = Dialog::ConfirmOpen;
 }
 
-void open_model_at_once(ActionContext context, std::string path) {
+void open_model(ActionContext context, std::string path) { open_model(context, OpenModel{.path = std::move(path)}); }
+
+void ask_preview(ActionContext context, std::string path) {
+  UiState& ui = context.ui;
+  ui.dialog = Dialog::Open;
+  ui.open.path = ui.open.asked = path;
+  if (!path.empty()) context.commands.post(PreviewModel{.path = std::move(path)});
+}
+
+void export_to(ActionContext context, std::string folder) {
+  UiState& ui = context.ui;
+  ui.dialog = Dialog::Export;
+  if (why_not_export(context) != nullptr) return;
+  ui.export_job = context.commands.post(
+      ExportModel{.form = ui.export_form.form, .path = std::move(folder), .dtype = ui.export_form.dtype});
+}
+
+void open_model_at_once(ActionContext context, OpenModel open) {
   for (const JobView& job : context.session.jobs)
     if (!job.has_ended()) context.commands.cancel(job.id);
-  context.ui.open_path = path;
-  context.ui.open_job = context.commands.post(OpenModel{.path = std::move(path)});
+  context.ui.open_path = open.path;
+  context.ui.open_job = context.commands.post(std::move(open));
 }
 
 void convert_plan(ActionContext context) {

@@ -53,6 +53,25 @@ const char* why_not_write(const ActionContext& context) {
   return generate_problems(settings).empty() ? nullptr : "A sampling setting is out of range; see the Generate panel";
 }
 
+const char* why_not_export(const ActionContext& context) {
+  if (!context.session.model) return kNoModel;
+  if (is_busy(context.session)) return kBusy;
+  const auto& targets = context.session.model->export_targets;
+  const auto chosen = std::ranges::find(targets, context.ui.export_form.form, &ExportTarget::name);
+  if (chosen == targets.end()) return "Choose a form";
+  return chosen->refusal ? "The model does not fit this form: choose one that says Yes" : nullptr;
+}
+
+std::string why_not_open(const ActionContext& context) {
+  const OpenForm& form = context.ui.open;
+  const auto& preview = context.session.preview;
+  if (form.path.empty()) return "Choose a model first";
+  if (form.path != form.asked || !preview || preview->path != form.asked) return "Its files are being looked at";
+  if (preview->refusal) return "It cannot be opened: see above";
+  const auto refusal = memory_refusal(preview->memory, chosen(preview->memory, form.device, form.dtype), form.asked);
+  return refusal ? "It does not fit: " + refusal->hint : std::string();
+}
+
 bool original_is_resident(const ModelInfo& model) {
   if (!model.undo.empty()) return true;
   return std::ranges::none_of(model.config.layers, [](const LayerConfig& layer) {

@@ -10,6 +10,7 @@
 #include "views/plan_view.h"
 #include "views/receipt_view.h"
 #include "views/router_view.h"
+#include "views/tensor_view.h"
 #include "views/train_view.h"
 #include "views/view.h"
 
@@ -27,7 +28,7 @@ std::vector<std::unique_ptr<View>> list() {
 
 std::vector<std::unique_ptr<View>> make_views() {
   return list<LayerBoardView, PlanView, LossView, GenerateView, AttentionView, RouterView, OptimiserView, ReceiptView,
-              LatentView, TrainView, InspectorView, SamplingView, JobsView, LogView>();
+              LatentView, TensorView, TrainView, InspectorView, SamplingView, JobsView, LogView>();
 }
 
 }  // namespace lathe

@@ -33,6 +33,7 @@ void Shell::draw(const Session& session, UiState& ui, Commands& commands) {
   draw_status_bar(session, ui);
   draw_workspaces(session, ui, commands);
   draw_dialogs(context);
+  open_dialog_.draw(context);
   draw_failures(context);
   draw_tour(context);
   post_watches(session, commands);
@@ -71,8 +72,9 @@ void Shell::post_watches(const Session& session, Commands& commands) {
 }
 
 bool wants_frames(const Session& session, const UiState& ui, const Commands& commands) {
-  return is_busy(session) || commands.waits_for_frame() || is_pending(session, ui.open_job) ||
-         is_pending(session, ui.convert_job) || is_pending(session, ui.train_job) || is_writing(session, ui);
+  return is_busy(session) || session.previewing != 0 || commands.waits_for_frame() ||
+         is_pending(session, ui.open_job) || is_pending(session, ui.convert_job) || is_pending(session, ui.train_job) ||
+         is_writing(session, ui);
 }
 
 }  // namespace lathe

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "views/open_dialog.h"
 #include "views/view.h"
 
 namespace lathe {
@@ -24,6 +25,7 @@ class Shell {
   void post_watches(const Session& session, Commands& commands);
 
   std::vector<std::unique_ptr<View>> views_;
+  OpenDialog open_dialog_;
   std::vector<Watch> watches_;
   std::string watched_model_;
   Theme theme_ = Theme::Dark;

@@ -55,6 +55,9 @@ void start_over(const Session& session, UiState& ui) {
   ui.selection.clear();
   ui.layer = ui.head = 0;
   ui.router_layer = ui.router_expert = ui.latent_layer = -1;
+  ui.tensor = {};
+  ui.export_form = {};
+  ui.export_job = 0;
   if (!session.model) return;
   if (!session.model->has_chat_template) ui.generate.chat = false;
   if (!original_is_resident(*session.model)) ui.train.kl_weight = 0.0;

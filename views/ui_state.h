@@ -81,7 +81,30 @@ struct Notice {
   std::size_t jobs = 0;  ///< that there were then: a new one takes its place
 };
 
-enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, ConfirmOpen, Preferences };
+enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, ConfirmOpen, Preferences, Open, Export };
+
+/// What the Open dialog was told.
+struct OpenForm {
+  std::string path;             ///< in the field
+  std::string asked;            ///< of which a preview was asked for last; empty: none
+  std::string device = "auto";  ///< as OpenModel's
+  std::string dtype = "auto";   ///< as OpenModel's
+
+  OpenModel command() const { return {.path = asked, .device = device, .dtype = dtype}; }
+};
+
+/// What the Export dialog was told.
+struct ExportForm {
+  std::string form = "hf";     ///< as ExportModel's
+  std::string dtype = "auto";  ///< as ExportModel's
+};
+
+/// What the tensor view shows.
+struct TensorChoice {
+  std::string name;       ///< empty: none
+  bool original = false;  ///< of the resident original
+  bool extremes = false;  ///< a cell shows its value that is farthest from 0 instead of the mean
+};
 
 /// State of the views that is not the session: plain data, only the UI thread touches it.
 struct UiState {
@@ -107,6 +130,7 @@ struct UiState {
   std::int64_t router_expert = -1;   ///< highlighted; -1: none
   std::int64_t latent_layer = -1;    ///< -1: the first MLA layer
   bool watch_latent = false;
+  TensorChoice tensor;
 
   TrainSettings train;
   GenerateSettings generate = {.prompt = "Once upon a time", .stop = {}};
@@ -114,10 +138,12 @@ struct UiState {
   bool tint_tokens = true;
 
   JobId open_job = 0, convert_job = 0, train_job = 0, generate_job = 0, original_job = 0;
-  JobId undo_job = 0, redo_job = 0, evaluate_job = 0;
+  JobId undo_job = 0, redo_job = 0, evaluate_job = 0, export_job = 0;
   std::string open_path;  ///< of open_job
-  std::string open_next;  ///< what ConfirmOpen asks about
-  std::string model;      ///< which the selection and the plan belong to
+  OpenModel open_next;    ///< what ConfirmOpen asks about
+  OpenForm open;
+  ExportForm export_form;
+  std::string model;  ///< which the selection and the plan belong to
 
   float display_scale = 1.0F;  ///< of the monitor; the window sets it
   double frame_ms = 0.0;       ///< CPU time of the last frame's views; the window sets it

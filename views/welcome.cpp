@@ -27,9 +27,8 @@ void draw_choices(ActionContext context, float width) {
   if (primary_button("Open the tiny model", {width, px(36)})) open_model(context, "tiny");
   explain("A small Llama that Lathe trained itself; opens at once");
   if (choice("Open SmolLM2-135M", "A real model, fetched when Lathe was set up", width)) open_model(context, "default");
-  if (choice("Open a file\u2026", "GGUF or safetensors", width)) run_action("model.open", context);
-  if (choice("Open a folder\u2026", "A Hugging Face model, or one that Lathe saved", width))
-    run_action("model.open-folder", context);
+  if (choice("Open a model\u2026", "A folder or file: Hugging Face, GGUF, PyTorch, or one that Lathe saved", width))
+    run_action("model.open", context);
 }
 
 void draw_recent(ActionContext context, float width) {

@@ -291,6 +291,95 @@ Session full_session() {
   return session;
 }
 
+ModelPreview sample_preview(const std::string& path, bool refused) {
+  ModelPreview preview{.path = path};
+  preview.format = "safetensors, BF16";
+  preview.architecture = "llama";
+  preview.stored_bytes = 16'060'522'496;
+  preview.dtypes = {{"BF16", 291}};
+  ModelConfig config = sample_config(32);
+  config.hidden_size = 4096, config.intermediate_size = 14336, config.vocab_size = 128256;
+  config.num_attention_heads = 32, config.num_key_value_heads = 8, config.head_dim = 128;
+  config.tie_word_embeddings = false;
+  preview.config = config;
+  preview.tokenizer = "128256 tokens, chat template";
+  preview.memory = {{"cpu", "f32", 32'121'044'992, 24'000'000'000}, {"cpu", "bf16", 16'060'522'496, 24'000'000'000}};
+  preview.warnings = {"there are both model.safetensors and model.safetensors.index.json; the first is used"};
+  for (int i = 0; i < 32; ++i) {
+    for (const char* part : {"self_attn.q_proj", "self_attn.k_proj", "mlp.gate_proj", "mlp.down_proj"}) {
+      preview.tensors.push_back({.name = text("model.layers.", i, ".", part, ".weight"),
+                                 .shape = {4096, 4096},
+                                 .dtype = "BF16",
+                                 .bytes = 33'554'432,
+                                 .file = "model-00001-of-00004.safetensors"});
+    }
+  }
+  if (!refused) return preview;
+  preview.tensors[2].state = TensorState::Missing;
+  preview.tensors[5].state = TensorState::WrongShape;
+  preview.tensors[5].expected_shape = {1024, 4096};
+  preview.refusal =
+      ErrorParts{.code = ErrorCode::Shard,
+                 .what = "the tensors are not those that the config describes",
+                 .where = path,
+                 .got =
+                     "matched 289 of 291\nmissing (1):\n  model.layers.0.mlp.gate_proj.weight\nwrong shape (1):\n  "
+                     "model.layers.1.self_attn.k_proj.weight: got [4096, 4096], expected [1024, 4096]",
+                 .expected = "291 tensors and no others",
+                 .hint = "check that config.json belongs to these weights and that all of their files are there"};
+  return preview;
+}
+
+std::vector<ExportTarget> sample_export_targets() {
+  return {{.name = "hf", .title = "Hugging Face folder", .about = "transformers with trust_remote_code, and Lathe"},
+          {.name = "mixtral", .title = "Mixtral (stock transformers)", .about = "transformers, vLLM, llama.cpp"},
+          {.name = "deepseek-v3",
+           .title = "DeepSeek-V3 (stock transformers)",
+           .about = "transformers, vLLM",
+           .refusal = ErrorParts{.code = ErrorCode::Export,
+                                 .what = "not every layer's attention is MLA",
+                                 .where = "layer 3",
+                                 .got = "GQA in 21 of 30 layers",
+                                 .expected = "MLA in all",
+                                 .hint = "convert the other layers too, or export as hf"}}};
+}
+
+Session tensor_session() {
+  Session session = opened_session();
+  auto tensors = std::make_shared<std::vector<TensorInfo>>();
+  tensors->push_back({.name = "model.embed_tokens.weight", .shape = {49152, 576}, .dtype = "f32", .bytes = 113246208});
+  for (int i = 0; i < 30; ++i) {
+    for (const char* part : {"self_attn.q_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"}) {
+      tensors->push_back({.name = text("model.layers.", i, ".", part, ".weight"),
+                          .shape = {576, 576},
+                          .dtype = "f32",
+                          .bytes = 1'327'104});
+    }
+  }
+  session.model->tensors = session.model->original_tensors = tensors;
+  TensorPicture picture;
+  picture.name = tensors->at(1).name;
+  picture.shape = {576, 576};
+  picture.dtype = "f32";
+  picture.rows = picture.columns = 576;
+  picture.region = {0, 576, 0, 576};
+  picture.tall = picture.wide = 288;
+  for (std::int64_t i = 0; i < 288 * 288; ++i) {
+    const float value = (noise(static_cast<std::uint64_t>(i)) - 0.5F) * (i / 288 % 64 < 8 ? 0.4F : 0.1F);
+    picture.mean.push_back(i == 40'000 ? std::nanf("") : value);
+    picture.low.push_back(value - 0.02F);
+    picture.high.push_back(value + 0.02F);
+  }
+  picture.figures = {.nan = 1, .min = -0.31, .max = 0.29, .mean = 0.0004, .stddev = 0.048};
+  for (int bin = 0; bin < 96; ++bin) {
+    const double at = (bin - 48) / 16.0;
+    picture.figures.histogram.push_back(static_cast<std::int64_t>(20'000 * std::exp(-at * at)));
+  }
+  picture.version = 1;
+  session.tensor = std::make_shared<const TensorPicture>(std::move(picture));
+  return session;
+}
+
 Session failed_session() {
   Session session = opened_session();
   start(session, 6, "Train 60 steps");
@@ -299,6 +388,15 @@ Session failed_session() {
                                     "a longer text; file: /texts/short.txt",
                                     0.1}});
   reduce(session, Event{0, LogLine{LogLevel::Error, "training stopped"}});
+  start(session, 7, "Open broken.safetensors");
+  const ErrorParts error{
+      .code = ErrorCode::Offsets,
+      .what = "the tensors overlap",
+      .where = "tensor \"model.layers.3.mlp.up_proj.weight\", byte 1234 of /models/broken.safetensors",
+      .got = "offset 3",
+      .expected = "offset 5",
+      .hint = "download the file again"};
+  reduce(session, Event{7, JobEnded{JobOutcome::Failed, to_text(error), 0.1, error}});
   return session;
 }
 

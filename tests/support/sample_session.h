@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "model/data/session.h"
 
@@ -27,6 +29,14 @@ Session trained_session(std::int64_t steps, bool running = false);
 Session full_session();
 /// A model that failed to open, and a job that failed later.
 Session failed_session();
+
+/// What the Open dialog shows of an eight-billion model on a machine with 24 GB free; refused if it has a tensor too
+/// few.
+ModelPreview sample_preview(const std::string& path, bool refused = false);
+/// A form that fits, another one, and one that does not.
+std::vector<ExportTarget> sample_export_targets();
+/// opened_session() with a list of its tensors and a picture of the first projection.
+Session tensor_session();
 
 AttentionMap sample_attention(std::int64_t tokens, std::int64_t side);
 

@@ -26,6 +26,20 @@ void plan_some(UiState& ui) {
   ui.selection.only({8, LayerPart::Attention});
 }
 
+constexpr const char* kPreviewed = "/models/Llama-3.1-8B";
+
+Session previewed(bool refused) {
+  Session session;
+  reduce(session, Snapshot{std::make_shared<const ModelPreview>(sample_preview(kPreviewed, refused))});
+  return session;
+}
+
+void show_open(UiState& ui) {
+  ui.settings.recent = {kPreviewed, "tiny", "/no/such/model.gguf"};
+  ui.dialog = Dialog::Open;
+  ui.open.path = ui.open.asked = kPreviewed;
+}
+
 const Scene kScenes[] = {
     {"empty", empty_session, [](UiState&) {}},
     {"design", [] { return opened_session(); }, plan_some},
@@ -51,6 +65,27 @@ const Scene kScenes[] = {
     {"layers126", [] { return opened_session(126); }, plan_some},
     {"palette", [] { return opened_session(); },
      [](UiState& ui) { ui.dialog = Dialog::Palette, ui.palette_query = "con"; }},
+    {"open", [] { return previewed(false); }, show_open},
+    {"open-refused", [] { return previewed(true); }, show_open},
+    {"open-empty", empty_session,
+     [](UiState& ui) {
+       ui.dialog = Dialog::Open;
+       ui.settings.recent = {"/models/Llama-3.1-8B", "tiny", "/no/such/model-with-a-rather-long-name-Q4_K_M.gguf"};
+     }},
+    {"export",
+     [] {
+       Session session = opened_session();
+       session.model->export_targets = sample_export_targets();
+       return session;
+     },
+     [](UiState& ui) { ui.dialog = Dialog::Export; }},
+    {"tensors", tensor_session,
+     [](UiState& ui) {
+       ui.settings.workspace = Workspace::Inspect, ui.focus_view = "tensor";
+       ui.tensor.name = "model.layers.0.self_attn.q_proj.weight";
+     }},
+    {"tensors-none", tensor_session,
+     [](UiState& ui) { ui.settings.workspace = Workspace::Inspect, ui.focus_view = "tensor"; }},
     {"tour", empty_session, [](UiState& ui) { ui.tour_step = 0; }},
 };
 
