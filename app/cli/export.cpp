@@ -4,8 +4,10 @@
 
 #include "app/assets.h"
 #include "app/cli/commands.h"
+#include "app/jobs/export_gguf.h"
 #include "model/data/event_json.h"
 #include "model/data/stock_classes.h"
+#include "model/io/atomic_file.h"
 #include "model/io/checkpoint.h"
 #include "model/io/model_folder.h"
 
@@ -22,7 +24,7 @@ struct ExportArguments {
 void list_targets(const std::string& model, const CliOptions& options) {
   const ModelConfig config = config_from_json(open_checkpoint(model_path(model)).config_json());
   nlohmann::json list = nlohmann::json::array();
-  for (const ExportTarget& target : export_targets(config)) {
+  for (const ExportTarget& target : all_export_targets(config)) {
     nlohmann::json item{{"name", target.name}, {"title", target.title}, {"fits", !target.refusal}};
     if (target.refusal) item["why_not"] = error_to_json(*target.refusal);
     list.push_back(std::move(item));
@@ -49,8 +51,9 @@ void export_model(const ExportArguments& arguments, const CliOptions& options) {
     problems.emplace_back("no form to export to; give --to FORM, or --list to see which fit");
   if (arguments.what.path.empty()) problems.emplace_back("nowhere to write to; give -o FOLDER");
   check_usage(problems);
-  if (arguments.what.form != "hf") stock_class(arguments.what.form);
-  check_saveable(arguments.what.path);
+  const bool is_gguf = gguf_type_of(arguments.what.form).has_value();
+  if (!is_gguf && arguments.what.form != "hf") stock_class(arguments.what.form);
+  is_gguf ? check_writable(arguments.what.path) : check_saveable(arguments.what.path);
   Client client(options);
   client.open(arguments.model);
   client.run({.job = 0, .what = arguments.what}, [&options](const Event& event) {
@@ -69,8 +72,10 @@ void add_export(CLI::App& app, const CliOptions& options) {
                               "lathe export converted/ --to hf --dtype bf16 -o out/");
   auto arguments = std::make_shared<ExportArguments>();
   command->add_option("MODEL", arguments->model, "Folder, file, 'default' or 'tiny'")->required();
-  command->add_option("--to", arguments->what.form, "hf, llama, mixtral, qwen2-moe, deepseek-v3 or glm4-moe-lite");
-  command->add_option("-o,--out", arguments->what.path, "The folder to write");
+  command->add_option("--to", arguments->what.form,
+                      "hf, llama, mixtral, qwen2-moe, deepseek-v3, glm4-moe-lite, gguf-f32, gguf-f16, gguf-bf16, "
+                      "gguf-q8_0 or gguf-q4_0");
+  command->add_option("-o,--out", arguments->what.path, "The folder to write; of GGUF the file");
   command->add_flag("--list", arguments->list, "Say which forms fit the model, and why the others do not");
   command->callback([arguments, &options] { export_model(*arguments, options); });
 }

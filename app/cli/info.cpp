@@ -10,6 +10,7 @@
 #include "model/data/event_json.h"
 #include "model/data/sizes.h"
 #include "model/io/checkpoint.h"
+#include "model/io/gguf.h"
 #include "model/io/tokenizer.h"
 #include "model/nn/match_tensors.h"
 
@@ -40,7 +41,8 @@ nlohmann::json layers_to_json(const ModelConfig& config) {
 /// Null for weights that have no tokenizer beside them: their sizes can be told all the same.
 nlohmann::json describe_tokenizer(const Checkpoint& checkpoint) {
   const auto has = [&](const char* name) { return std::filesystem::exists(checkpoint.folder() / name); };
-  if (checkpoint.gguf() == nullptr && !has("tokenizer.json") && !has("tokenizer.model")) return nullptr;
+  const bool inside = checkpoint.gguf() != nullptr && checkpoint.gguf()->string("tokenizer.ggml.model").has_value();
+  if (!inside && !has("tokenizer.json") && !has("tokenizer.model")) return nullptr;
   const Tokenizer tokenizer = load_tokenizer(checkpoint);
   return {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}};
 }

@@ -6,6 +6,7 @@
 
 #include "app/assets.h"
 #include "app/devices.h"
+#include "app/jobs/export_gguf.h"
 #include "model/data/stock_classes.h"
 #include "model/io/json_file.h"
 #include "model/nn/compare.h"
@@ -79,6 +80,7 @@ Exported export_opened_model(const OpenedModel& opened, const ExportModel& what,
                  .expected = "a folder",
                  .hint = "choose a folder"});
   }
+  if (gguf_type_of(what.form)) return export_gguf(opened, what, job);
   const Model& model = opened.model();
   const at::ScalarType dtype = what.dtype == "auto" ? model.dtype() : choose_dtype(what.dtype, model.device());
   SideFiles files = tokenizer_and_receipt(opened);

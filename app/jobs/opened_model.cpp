@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "app/devices.h"
-#include "model/data/stock_classes.h"
+#include "app/jobs/export_gguf.h"
 #include "model/nn/names.h"
 
 namespace lathe {
@@ -54,7 +54,7 @@ ModelInfo info_of(const OpenedModel& opened) {
   info.undo = opened.history.undo_titles();
   info.redo = opened.history.redo_titles();
   info.saved = info.sha256 == opened.saved_sha256;
-  info.export_targets = export_targets(model.config);
+  info.export_targets = all_export_targets(model.config);
   return info;
 }
 

@@ -330,6 +330,7 @@ const StockClass& stock_class(std::string_view name) {
   if (found != kClasses.end()) return *found;
   std::string names = "hf";
   for (const StockClass& one : kClasses) names += text(", ", one.name);
+  names += " or one of the GGUF forms";
   throw Error({.code = ErrorCode::Export,
                .what = "there is no such form to export to",
                .where = "--to",

@@ -11,6 +11,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/ui_test.h"
 #include "views/actions.h"
+#include "views/format.h"
 #include "views/reasons.h"
 
 namespace lathe {
@@ -106,6 +107,7 @@ TEST_F(BadFilesInTheWindow, EachEndsInACardThatSaysWhatAndWhereAndWhatNext) {
     const auto in_dialog = refusal_in_the_dialog(path);
     EXPECT_EQ(!why_not_open(context()).empty(), in_dialog.has_value());
     if (!file.expected) continue;  // its headers are whole; whether its tensors are a model is another question
+    if (file.expected == ErrorCode::Checksum) continue;  // shows when the bytes are read, which no preview does
     ASSERT_TRUE(in_dialog.has_value()) << "the dialog offers to open it";
     EXPECT_EQ(error_code_name(in_dialog->code), error_code_name(*file.expected)) << to_text(*in_dialog);
     expect_all_parts(*in_dialog, folder.path().string());

@@ -21,7 +21,7 @@ constexpr int kMutants = 3000;
 /// types that no checkpoint of the families has; a description written as an array; sizes that multiply to more than
 /// 2^64 before a zero.
 const std::set<std::string> kStricter{"28_dup_tensor_same",
-                                      "29_dup_tensor_diff_dtype",
+                                      "29_dup_tensor_diff_dtype", "29b_dup_by_escape",
                                       "31_dup_metadata_key",
                                       "56_zero_first_then_big",
                                       "57_rank_100k",

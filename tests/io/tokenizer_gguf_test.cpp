@@ -92,7 +92,7 @@ TEST(GgufTokenizer, SaysWhatIsWrongWithAVocabulary) {
   EXPECT_THAT(with([](auto& v) { v.model = "bert"; }), HasSubstr("got \"bert\""));
   EXPECT_THAT(with([](auto& v) { v.tokens[7] = v.tokens[8]; }), HasSubstr("is there twice"));
   EXPECT_THAT(with([](auto& v) { v.tokens[300] = "\xFF\xFE"; }), HasSubstr("not UTF-8"));
-  EXPECT_THAT(with([](auto& v) { v.tokens.clear(), v.types.clear(); }), HasSubstr("holds tokens"));
+  EXPECT_THAT(with([](auto& v) { v.tokens.clear(), v.types.clear(); }), HasSubstr("holds no tokens"));
   EXPECT_THAT(with([](auto& v) { v.types.pop_back(); }), HasSubstr("tokenizer.ggml.token_type does not fit"));
   EXPECT_THAT(with([](auto& v) { v.merges.clear(); }), HasSubstr("the merges are missing"));
   EXPECT_THAT(with([](auto& v) { v.merges[3] = "nospace"; }), HasSubstr("a merge is not one of two tokens"));

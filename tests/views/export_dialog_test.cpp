@@ -48,6 +48,8 @@ TEST_F(TheExportDialog, AFormThatDoesNotFitCannotBeChosen) {
 }
 
 TEST_F(TheExportDialog, CancelsTheExportThatRuns) {
+  session_.jobs.clear();
+  frames(1);
   export_to(context(), "/out");
   frames(2);
   reduce(session_, Event{ui_.export_job, JobStarted{"Export as hf"}});

@@ -99,8 +99,9 @@ class TheTensors : public ShellTest {
   /// The watches of the newest SetWatches that look at a tensor.
   std::vector<Watch> watched() const {
     std::vector<Watch> found;
-    if (posted<SetWatches>().empty()) return found;
-    for (const Watch& watch : posted<SetWatches>().back().watches)
+    const std::vector<SetWatches> all = posted<SetWatches>();
+    if (all.empty()) return found;
+    for (const Watch& watch : all.back().watches)
       if (watch.kind == PictureKind::Tensor) found.push_back(watch);
     return found;
   }
