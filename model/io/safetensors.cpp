@@ -8,6 +8,7 @@
 #include "model/io/file_kind.h"
 #include "model/io/mapping_guard.h"
 #include "model/io/safetensors_header.h"
+#include "model/io/utf8.h"
 
 namespace lathe {
 
@@ -49,6 +50,26 @@ std::string_view header_json(std::span<const std::byte> file, const std::string&
          text(length, " bytes of header"));
   }
   return {reinterpret_cast<const char*>(file.data()) + kLengthBytes, length};
+}
+
+/// Checks that the parser sees all of the text, and as text.
+void check_text(std::string_view json, const std::string& path) {
+  const auto refuse = [&](ErrorCode code, const char* what, std::string got) {
+    throw Error({.code = code,
+                 .what = what,
+                 .where = text("the header, ", path),
+                 .got = std::move(got),
+                 .expected = "UTF-8 JSON",
+                 .hint = "download the file again, or write it again with a current safetensors library"});
+  };
+  const std::size_t valid = valid_utf8_prefix(json);
+  if (valid != json.size())
+    refuse(ErrorCode::Utf8, "the header is not UTF-8", text("a wrong sequence at byte ", valid));
+  if (json.starts_with("\xEF\xBB\xBF")) {
+    refuse(ErrorCode::Json, "the header starts with a byte order mark", "EF BB BF");
+  }
+  const std::size_t nul = json.find('\0');  // the parser would take it as the end
+  if (nul != std::string_view::npos) refuse(ErrorCode::Json, "the header holds a NUL", text("NUL at byte ", nul));
 }
 
 /// Checks that the item's range starts at `expected_begin` and has the bytes that its shape takes.
@@ -100,6 +121,7 @@ void check_ranges(std::vector<SafetensorsItem>& items, std::uint64_t data_bytes,
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
   const std::string_view json = header_json(file_.bytes(), path.string());
+  check_text(json, path.string());
   SafetensorsHeader header = parse_safetensors_header(json, path.string());
   check_not_lost(file_.bytes());
   const auto data = file_.bytes().subspan(kLengthBytes + json.size());

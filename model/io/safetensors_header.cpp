@@ -1,5 +1,6 @@
 #include "model/io/safetensors_header.h"
 
+#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
@@ -9,7 +10,6 @@
 #include "model/io/utf8.h"
 
 namespace lathe {
-
 namespace {
 
 constexpr std::size_t kMaxTensors = 1'000'000;
@@ -175,33 +175,29 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::Unknown && depth_ == kTensorDepth) place_ = Place::Tensor;
   }
 
-  /// A value that only an unknown field may have: says what was expected here instead.
+  /// A value that only an unknown field may have: says what was expected here instead, in the order of Place.
   bool scalar(std::string_view got) {
-    switch (place_) {
-      case Place::Unknown:
-        leave_unknown();
-        return true;
-      case Place::Start:
-        fail_kind("the header is of another kind", got, "an object");
-      case Place::MetadataStart:
-        fail_kind("__metadata__ is of another kind", got, "an object");
-      case Place::Metadata:
-        fail_kind(text("__metadata__ \"", shown(key_), "\" is of another kind"), got, "a string");
-      case Place::TensorStart:
-        fail_kind("the tensor's description is of another kind", got, "an object with dtype, shape and data_offsets");
-      case Place::DType:
-        fail_kind("dtype is of another kind", got, "a string");
-      case Place::ShapeStart:
-        fail_kind("shape is of another kind", got, "an array");
-      case Place::Shape:
-        fail_kind("shape holds something else", got, "whole numbers from 0");
-      case Place::OffsetsStart:
-        fail_kind("data_offsets is of another kind", got, "an array");
-      case Place::Offsets:
-        fail_kind("data_offsets holds something else", got, "whole numbers from 0");
-      default:
-        fail_kind("a value stands where none belongs", got, "the next field");
+    struct Expected {
+      const char* what;
+      const char* value;
+    };
+    constexpr std::array<Expected, 11> kExpected{{{"the header is of another kind", "an object"},
+                                                  {"a value stands where none belongs", "a tensor"},
+                                                  {"__metadata__ is of another kind", "an object"},
+                                                  {"a value of __metadata__ is of another kind", "a string"},
+                                                  {"the tensor's description is of another kind", "an object"},
+                                                  {"a value stands where none belongs", "a field"},
+                                                  {"dtype is of another kind", "a string"},
+                                                  {"shape is of another kind", "an array"},
+                                                  {"shape holds something else", "whole numbers from 0"},
+                                                  {"data_offsets is of another kind", "an array"},
+                                                  {"data_offsets holds something else", "whole numbers from 0"}}};
+    if (place_ != Place::Unknown) {
+      const Expected& expected = kExpected.at(static_cast<std::size_t>(place_));
+      fail_kind(expected.what, got, expected.value);
     }
+    leave_unknown();
+    return true;
   }
 
   bool top_key(std::string& name) {
@@ -295,22 +291,6 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::string_view path) {
-  const auto refuse = [&](ErrorCode code, const char* what, std::string got) {
-    throw Error({.code = code,
-                 .what = what,
-                 .where = text("the header, ", path),
-                 .got = std::move(got),
-                 .expected = "UTF-8 JSON",
-                 .hint = "download the file again, or write it again with a current safetensors library"});
-  };
-  const std::size_t valid = valid_utf8_prefix(json);
-  if (valid != json.size())
-    refuse(ErrorCode::Utf8, "the header is not UTF-8", text("a wrong sequence at byte ", valid));
-  if (json.starts_with("\xEF\xBB\xBF")) {
-    refuse(ErrorCode::Json, "the header starts with a byte order mark", "EF BB BF");
-  }
-  const std::size_t nul = json.find('\0');  // the parser would take it as the end
-  if (nul != std::string_view::npos) refuse(ErrorCode::Json, "the header holds a NUL", text("NUL at byte ", nul));
   SafetensorsHeader header;
   HeaderReader reader(header, path);
   nlohmann::json::sax_parse(json, &reader);

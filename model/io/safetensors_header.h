@@ -25,8 +25,8 @@ struct SafetensorsHeader {
   std::vector<std::string> warnings;
 };
 
-/// Parses the JSON of a safetensors header and checks its form: names, fields, types, limits. Offsets are checked by
-/// the caller, who knows the file's size.  Throws Error.
+/// Parses the JSON of a safetensors header, which must be UTF-8 without NUL, and checks its form: names, fields, types,
+/// limits. Offsets are checked by the caller, who knows the file's size.  Throws Error.
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::string_view path);
 
 }  // namespace lathe

@@ -52,6 +52,7 @@ TEST(CorpusOnTheCommandLine, InfoRefusesEachModelWithOneObjectOrTellsOfIt) {
 
     const Outcome run = run_here({"info", (folder.path() / file.opened).string(), "--json"});
 
+    if (file.expected == ErrorCode::Checksum) continue;  // shows when the tensors' bytes are read
     if (file.expected) {
       expect_error(run, *file.expected, file.name);
     } else {
@@ -63,7 +64,7 @@ TEST(CorpusOnTheCommandLine, InfoRefusesEachModelWithOneObjectOrTellsOfIt) {
 TEST(CorpusOnTheCommandLine, AProcessEndsByStatusOneAndNotByASignal) {
   int count = 0;
   for (const BadFile& file : model_corpus()) {
-    if (!file.expected || ++count % 40 != 0) continue;
+    if (!file.expected || file.expected == ErrorCode::Checksum || ++count % 40 != 0) continue;
     const TemporaryFolder folder;
     file.write(folder.path());
     const std::string path = (folder.path() / file.opened).string();
