@@ -59,6 +59,14 @@ GgufModel gguf_model(const OpenedModel& opened, StoredType type) {
   return gguf;
 }
 
+/// In a folder that is there the file is named after the model; a name without .gguf gets it, or nothing would open it.
+fs::path place_of(const OpenedModel& opened, const ExportModel& what) {
+  fs::path path = what.path;
+  if (fs::is_directory(path)) path /= text(opened.name, "-", what.form.substr(std::string_view("gguf-").size()));
+  if (path.extension() != ".gguf") path += ".gguf";
+  return path;
+}
+
 void check_logits(const ModelDifference& difference, const GgufForm& form, const fs::path& path) {
   const double most = 1e-4 + form.tolerance * difference.logit_size;
   if (difference.logits <= most || (std::isinf(form.tolerance) && std::isfinite(difference.logits))) return;
@@ -91,7 +99,7 @@ std::optional<StoredType> gguf_type_of(std::string_view form) {
 Exported export_gguf(const OpenedModel& opened, const ExportModel& what, const Job& job) {
   const auto* form = std::ranges::find(kForms, what.form, &GgufForm::name);
   const Model& model = opened.model();
-  const fs::path path = what.path;
+  const fs::path path = place_of(opened, what);
   const fs::path beside = path.parent_path() / ("." + path.stem().string() + ".unverified.gguf");
   WrittenFile written = write_gguf_model(beside, gguf_model(opened, form->type), job);
   try {
@@ -101,7 +109,7 @@ Exported export_gguf(const OpenedModel& opened, const ExportModel& what, const J
     fs::rename(beside, path);
     Exported exported;
     exported.form = what.form;
-    exported.path = what.path;
+    exported.path = path.string();
     exported.files = {{path.filename().string(), written.bytes, std::move(written.sha256)}};
     exported.tensors = difference.tensors;
     exported.logit_difference = difference.logits;
