@@ -26,6 +26,8 @@ const char* title_of(PathFor purpose) {
       return "Open a model file";
     case PathFor::OpenModelFolder:
       return "Open a model folder";
+    case PathFor::OpenModelConfig:
+      return "Choose the config of the model";
     case PathFor::OpenPlan:
       return "Open a plan";
     case PathFor::SaveModel:
@@ -42,6 +44,7 @@ const char* title_of(PathFor purpose) {
 
 std::vector<std::string> filters_of(PathFor purpose) {
   if (purpose == PathFor::OpenModelFile) return {"Models", "*.gguf *.safetensors *.bin *.pt *.pth", "All files", "*"};
+  if (purpose == PathFor::OpenModelConfig) return {"Configs", "*.json", "All files", "*"};
   if (purpose == PathFor::OpenPlan) return {"Plans", "*.json", "All files", "*"};
   return {"Texts", "*.txt *.md", "All files", "*"};
 }

@@ -60,7 +60,9 @@ Studio::Studio(const StudioOptions& options)
   for (const std::string& missing : load_fonts(kFontFolders)) session_.log.push_back({LogLevel::Warning, missing});
   or_notice([this] { ui_.recipes = list_recipes(assets_folder() / "recipes"); });
   if (!options.script.empty()) script_ = Script::read(options.script);
-  if (!options.model.empty()) open_model({session_, ui_, commands_}, options.model);
+  if (!options.model.empty()) {
+    open_model({session_, ui_, commands_}, OpenModel{.path = options.model, .config = options.config});
+  }
   if (!ui_.settings.tour_seen && options.script.empty() && options.model.empty()) ui_.tour_step = 0;
 }
 
@@ -149,6 +151,8 @@ void Studio::take_path(PathFor purpose, const std::string& path) {
     case PathFor::OpenModelFile:
     case PathFor::OpenModelFolder:
       return ask_preview(context, path);
+    case PathFor::OpenModelConfig:
+      return ask_preview(context, ui_.open.path, path);
     case PathFor::OpenPlan:
       return or_notice([&] {
         load_recipe(context, {std::filesystem::path(path).stem().string(), path, load_plan(path, "")});

@@ -15,6 +15,7 @@ namespace lathe {
 
 struct StudioOptions {
   std::string model;   ///< opened at start; empty: none
+  std::string config;  ///< in place of the config.json beside the model's weights
   std::string script;  ///< file of steps to play, then quit; empty: none
   std::string device = "auto";
   std::string dtype = "auto";

@@ -60,8 +60,8 @@ void open_model(ActionContext context, std::string path);
 void open_model_at_once(ActionContext context, OpenModel open);
 /// Exports in the form that the Export dialog says, into `folder`, and shows how it goes in the dialog.
 void export_to(ActionContext context, std::string folder);
-/// Shows the model in the Open dialog, and asks for what it is.
-void ask_preview(ActionContext context, std::string path);
+/// Shows the model in the Open dialog, and asks for what it is. `config` as OpenModel's.
+void ask_preview(ActionContext context, std::string path, std::string config = {});
 void convert_plan(ActionContext context);
 void start_training(ActionContext context);
 void write_text(ActionContext context);

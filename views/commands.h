@@ -16,7 +16,16 @@ struct PixelRect {
 };
 
 /// What a path that the user picks is for.
-enum class PathFor { OpenModelFile, OpenModelFolder, OpenPlan, SaveModel, ExportModel, TrainingText, CalibrationText };
+enum class PathFor {
+  OpenModelFile,
+  OpenModelFolder,
+  OpenModelConfig,
+  OpenPlan,
+  SaveModel,
+  ExportModel,
+  TrainingText,
+  CalibrationText
+};
 
 /// What a path that was dropped on the window is for. A model's small files stand for its folder.
 struct DroppedPath {

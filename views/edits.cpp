@@ -24,11 +24,13 @@ void open_model(ActionContext context, OpenModel open) {
 
 void open_model(ActionContext context, std::string path) { open_model(context, OpenModel{.path = std::move(path)}); }
 
-void ask_preview(ActionContext context, std::string path) {
+void ask_preview(ActionContext context, std::string path, std::string config) {
   UiState& ui = context.ui;
   ui.dialog = Dialog::Open;
-  ui.open.path = ui.open.asked = path;
-  if (!path.empty()) context.commands.post(PreviewModel{.path = std::move(path)});
+  ui.open.path = path;
+  ui.open.config = config;
+  ui.open.asked = {.path = std::move(path), .config = std::move(config)};
+  if (!ui.open.path.empty()) context.commands.post(ui.open.asked);
 }
 
 void export_to(ActionContext context, std::string folder) {

@@ -17,7 +17,7 @@ constexpr const char* kTitle = "Open a model";
 /// The answer to what the dialog asked last, or null while there is none.
 const ModelPreview* answer(const ActionContext& context) {
   const auto& preview = context.session.preview;
-  return preview && preview->path == context.ui.open.asked ? preview.get() : nullptr;
+  return preview && context.ui.open.is_answered_by(*preview) ? preview.get() : nullptr;
 }
 
 std::string short_name(const std::string& path) {
@@ -83,7 +83,7 @@ void OpenDialog::draw(ActionContext context) {
     }
   }
   draw_path(context);
-  const float height = std::min(px(480), ImGui::GetMainViewport()->WorkSize.y - px(200));
+  const float height = std::min(px(480), ImGui::GetMainViewport()->WorkSize.y - px(232));
   if (ImGui::BeginChild("recent", {px(232), height})) draw_recent(context, ImGui::GetContentRegionAvail().x);
   ImGui::EndChild();
   ImGui::SameLine(0, px(20));
@@ -97,28 +97,39 @@ void OpenDialog::draw_path(ActionContext context) {
   UiState& ui = context.ui;
   const float buttons = ImGui::CalcTextSize("File\u2026Folder\u2026").x + px(52);
   if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
-  ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x - buttons);
-  const bool entered = text_input("##path", ui.open.path, "A model's folder or file, or drop one on the window",
-                                  ImGuiInputTextFlags_EnterReturnsTrue);
-  if (ImGui::IsItemEdited()) typed_at_ = ImGui::GetTime();
-  if (entered) typed_at_ = -1.0;
-  if (entered && ui.open.path != ui.open.asked) ask_preview(context, ui.open.path);
+  draw_field(context, "##path", ui.open.path, "A model's folder or file, or drop one on the window", buttons);
   ImGui::SameLine();
   const bool file = ImGui::Button("File\u2026");
   ImGui::SameLine();
   const bool folder = ImGui::Button("Folder\u2026");
-  if (file || folder) {  // this dialog makes way for the other and comes back with the answer
-    context.commands.ask(AskPath{file ? PathFor::OpenModelFile : PathFor::OpenModelFolder});
+  draw_field(context, "##config", ui.open.config, "Its config, if not the config.json beside the weights", buttons);
+  ImGui::SameLine();
+  const bool config = ImGui::Button("Config\u2026");
+  explain("For weights that come without a config.json, or to open them as another one says");
+  if (file || folder || config) {  // this dialog makes way for the other and comes back with the answer
+    context.commands.ask(AskPath{file     ? PathFor::OpenModelFile
+                                 : folder ? PathFor::OpenModelFolder
+                                          : PathFor::OpenModelConfig});
     close(context);
   }
   ask_when_typed(context);
   ImGui::Dummy({0, px(4)});
 }
 
+void OpenDialog::draw_field(ActionContext context, const char* id, std::string& value, const char* hint, float beside) {
+  const OpenForm& form = context.ui.open;
+  ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x - beside);
+  const bool entered = text_input(id, value, hint, ImGuiInputTextFlags_EnterReturnsTrue);
+  if (ImGui::IsItemEdited()) typed_at_ = ImGui::GetTime();
+  if (!entered) return;
+  typed_at_ = -1.0;
+  if (!form.is_asked()) ask_preview(context, form.path, form.config);
+}
+
 void OpenDialog::ask_when_typed(ActionContext context) {
   if (typed_at_ < 0 || ImGui::GetTime() - typed_at_ < kSecondsAfterTyping) return;
   typed_at_ = -1.0;
-  ask_preview(context, context.ui.open.path);
+  ask_preview(context, context.ui.open.path, context.ui.open.config);
 }
 
 void OpenDialog::draw_recent(ActionContext context, float width) {
@@ -153,7 +164,7 @@ void OpenDialog::draw_recent(ActionContext context, float width) {
 }
 
 void OpenDialog::draw_preview(ActionContext context) {
-  if (context.ui.open.asked.empty()) {
+  if (context.ui.open.asked.path.empty()) {
     empty_state("Choose a model: what it is and whether it fits into memory appears here before it is opened.");
     return;
   }

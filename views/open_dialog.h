@@ -17,6 +17,8 @@ class OpenDialog {
 
  private:
   void draw_path(ActionContext context);
+  /// One that asks for a preview when it changes; `beside` is left free to its right.
+  void draw_field(ActionContext context, const char* id, std::string& value, const char* hint, float beside);
   void draw_recent(ActionContext context, float width);
   void draw_preview(ActionContext context);
   void draw_facts(const ModelPreview& preview);

@@ -66,9 +66,9 @@ std::string why_not_open(const ActionContext& context) {
   const OpenForm& form = context.ui.open;
   const auto& preview = context.session.preview;
   if (form.path.empty()) return "Choose a model first";
-  if (form.path != form.asked || !preview || preview->path != form.asked) return "Its files are being looked at";
+  if (!form.is_asked() || !preview || !form.is_answered_by(*preview)) return "Its files are being looked at";
   if (preview->refusal) return "It cannot be opened: see above";
-  const auto refusal = memory_refusal(preview->memory, chosen(preview->memory, form.device, form.dtype), form.asked);
+  const auto refusal = memory_refusal(preview->memory, chosen(preview->memory, form.device, form.dtype), form.path);
   return refusal ? "It does not fit: " + refusal->hint : std::string();
 }
 

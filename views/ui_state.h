@@ -86,11 +86,17 @@ enum class Dialog { None, Palette, Shortcuts, About, ConfirmQuit, ConfirmOpen, P
 /// What the Open dialog was told.
 struct OpenForm {
   std::string path;             ///< in the field
-  std::string asked;            ///< of which a preview was asked for last; empty: none
+  std::string config;           ///< in the field; empty: the one beside the weights
+  PreviewModel asked;           ///< of which a preview was asked for last; its path is empty: none
   std::string device = "auto";  ///< as OpenModel's
   std::string dtype = "auto";   ///< as OpenModel's
 
-  OpenModel command() const { return {.path = asked, .device = device, .dtype = dtype}; }
+  /// A preview was asked for since a field changed.
+  bool is_asked() const { return path == asked.path && config == asked.config; }
+  bool is_answered_by(const ModelPreview& preview) const {
+    return preview.path == asked.path && preview.config_path == asked.config;
+  }
+  OpenModel command() const { return {.path = asked.path, .device = device, .dtype = dtype, .config = asked.config}; }
 };
 
 /// What the Export dialog was told.

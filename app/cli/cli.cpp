@@ -28,6 +28,7 @@ void add_common_options(CLI::App& app, CliOptions& options) {
   app.add_option("--dtype", options.dtype, "auto, f32, bf16 or f16")
       ->check(CLI::IsMember({"auto", "f32", "bf16", "f16"}))
       ->capture_default_str();
+  app.add_option("--config", options.config, "A config.json in place of the one beside MODEL's weights");
   app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are")
       ->check(CLI::Range(0U, std::max(1U, std::thread::hardware_concurrency())))
       ->capture_default_str();

@@ -43,10 +43,11 @@ void Client::run(Command command, const std::function<void(const Event&)>& on_ev
 
 ModelInfo Client::open(const std::string& model) {
   ModelInfo info;
-  run({.job = 0, .what = OpenModel{.path = model, .device = options_.device, .dtype = options_.dtype}},
-      [&info](const Event& event) {
-        if (const auto* changed = std::get_if<ModelChanged>(&event.what)) info = changed->info;
-      });
+  const OpenModel open{
+      .path = model, .device = options_.device, .dtype = options_.dtype, .config = options_.config};
+  run({.job = 0, .what = open}, [&info](const Event& event) {
+    if (const auto* changed = std::get_if<ModelChanged>(&event.what)) info = changed->info;
+  });
   return info;
 }
 

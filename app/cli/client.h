@@ -15,6 +15,7 @@ struct CliOptions {
   bool quiet = false;  ///< no progress on stderr
   std::string device = "auto";
   std::string dtype = "auto";
+  std::string config;  ///< in place of the config.json beside the weights of MODEL; empty: that one
   int threads = 0;  ///< 0: as many as the machine has
 };
 
@@ -33,7 +34,7 @@ class Client {
   /// The newest pictures, as the worker gives them.
   std::vector<Snapshot> pictures() { return worker_.pictures(); }
 
-  /// OpenModel with the options' device and dtype. Returns what was opened.
+  /// OpenModel with the options' device, dtype and config. Returns what was opened.
   ModelInfo open(const std::string& model);
 
  private:

@@ -23,7 +23,8 @@ struct ConvertArguments {
 
 /// What the plan would change, by arithmetic alone: nothing is loaded.
 void predict(const ConvertArguments& arguments, const ConversionPlan& plan, const CliOptions& options) {
-  const ModelConfig before = config_from_json(open_checkpoint(model_path(arguments.model)).config_json());
+  const Checkpoint checkpoint = open_checkpoint(model_path(arguments.model), {}, options.config);
+  const ModelConfig before = config_from_json(checkpoint.config_json());
   const Sizes old_sizes = sizes_of(before);
   const Sizes new_sizes = sizes_of(planned_config(plan, before));
   if (options.json) {

@@ -22,7 +22,7 @@ struct ExportArguments {
 
 /// All forms with yes or no and why, from the config alone: nothing is loaded.
 void list_targets(const std::string& model, const CliOptions& options) {
-  const ModelConfig config = config_from_json(open_checkpoint(model_path(model)).config_json());
+  const ModelConfig config = config_from_json(open_checkpoint(model_path(model), {}, options.config).config_json());
   nlohmann::json list = nlohmann::json::array();
   for (const ExportTarget& target : all_export_targets(config)) {
     nlohmann::json item{{"name", target.name}, {"title", target.title}, {"fits", !target.refusal}};

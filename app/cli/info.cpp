@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "app/assets.h"
@@ -10,7 +9,6 @@
 #include "model/data/event_json.h"
 #include "model/data/sizes.h"
 #include "model/io/checkpoint.h"
-#include "model/io/gguf.h"
 #include "model/io/tokenizer.h"
 #include "model/nn/match_tensors.h"
 
@@ -40,9 +38,7 @@ nlohmann::json layers_to_json(const ModelConfig& config) {
 
 /// Null for weights that have no tokenizer beside them: their sizes can be told all the same.
 nlohmann::json describe_tokenizer(const Checkpoint& checkpoint) {
-  const auto has = [&](const char* name) { return std::filesystem::exists(checkpoint.folder() / name); };
-  const bool inside = checkpoint.gguf() != nullptr && checkpoint.gguf()->string("tokenizer.ggml.model").has_value();
-  if (!inside && !has("tokenizer.json") && !has("tokenizer.model")) return nullptr;
+  if (!has_tokenizer(checkpoint)) return nullptr;
   const Tokenizer tokenizer = load_tokenizer(checkpoint);
   return {{"vocab_size", tokenizer.vocab_size()}, {"chat", !tokenizer.chat_template().empty()}};
 }
@@ -56,9 +52,8 @@ void print_tokenizer(const nlohmann::json& tokenizer) {
   }
 }
 
-struct InfoOptions {
+struct InfoArguments {
   std::string model;
-  std::string config;  ///< in place of the config.json beside the weights
   bool tensors = false;
 };
 
@@ -84,8 +79,9 @@ nlohmann::json names_in(const std::vector<TensorInfo>& tensors, TensorState stat
   return names;
 }
 
-nlohmann::json describe_model(const InfoOptions& options, const std::string& dtype) {
-  const Checkpoint checkpoint = open_checkpoint(model_path(options.model), {}, options.config);
+nlohmann::json describe_model(const InfoArguments& asked, const CliOptions& options) {
+  const std::string dtype = options.dtype == "auto" ? "f32" : options.dtype;
+  const Checkpoint checkpoint = open_checkpoint(model_path(asked.model), {}, options.config);
   const ModelConfig config = config_from_json(checkpoint.config_json());
   const Sizes sizes = sizes_of(config);
   std::map<std::string, std::int64_t> types;
@@ -107,7 +103,7 @@ nlohmann::json describe_model(const InfoOptions& options, const std::string& dty
                       {"layers", layers_to_json(config)},
                       {"warnings", warnings}};
   if (receipt) info["receipt"] = receipt_to_json(*receipt);
-  if (options.tensors) {
+  if (asked.tensors) {
     const std::vector<TensorInfo> tensors = match_tensors(checkpoint);
     info["tensors"] = tensors_to_json(tensors);
     info["missing"] = names_in(tensors, TensorState::Missing);
@@ -185,12 +181,11 @@ void add_info(CLI::App& app, const CliOptions& options) {
   auto* command = add_command(
       app, "info", "Sizes, layers, tokenizer and memory of a model, without loading it",
       "lathe info default\nlathe info ~/models/Llama-3.2-1B --json --dtype bf16\nlathe info model.gguf --tensors");
-  auto asked = std::make_shared<InfoOptions>();
+  auto asked = std::make_shared<InfoArguments>();
   command->add_option("MODEL", asked->model, "Folder, file, 'default' or 'tiny'")->required();
   command->add_flag("--tensors", asked->tensors, "Also every tensor: shape, type, bytes, file, and what is missing");
-  command->add_option("--config", asked->config, "A config.json in place of the one beside the weights");
   command->callback([asked, &options] {
-    const nlohmann::json info = describe_model(*asked, options.dtype == "auto" ? "f32" : options.dtype);
+    const nlohmann::json info = describe_model(*asked, options);
     options.json ? print_json(info) : print_text(info);
   });
 }

@@ -27,6 +27,7 @@ void open_window(StudioOptions studio, const CliOptions& options) {
   if (!has_display()) return run_tour_instead(options, "DISPLAY and WAYLAND_DISPLAY are not set");
   studio.device = options.device;
   studio.dtype = options.dtype;
+  studio.config = options.config;
   studio.threads = options.threads;
   std::optional<Studio> window;
   try {

@@ -51,7 +51,7 @@ void tokenize_lines(const Tokenizer& tokenizer, const TokenizeArguments& argumen
 }
 
 void tokenize(const TokenizeArguments& arguments, const CliOptions& options) {
-  const Tokenizer tokenizer = load_tokenizer(model_path(arguments.model));
+  const Tokenizer tokenizer = load_tokenizer(model_path(arguments.model), options.config);
   if (!arguments.lines.empty()) return tokenize_lines(tokenizer, arguments);
   const std::string input = arguments.file.empty() ? arguments.text : read_bytes(arguments.file);
   const auto result = tokenized(tokenizer, input, !arguments.no_special);
@@ -87,7 +87,7 @@ void add_detokenize(CLI::App& app, const CliOptions& options) {
   command->add_option("IDS", *ids, "Token ids")->required();
   command->add_flag("--special", *special, "Write special tokens too");
   command->callback([model, ids, special, &options] {
-    const Tokenizer tokenizer = load_tokenizer(model_path(*model));
+    const Tokenizer tokenizer = load_tokenizer(model_path(*model), options.config);
     for (const std::int32_t id : *ids) {
       check(id >= 0 && id < tokenizer.vocab_size(), "token ", id, " is not in this model's vocabulary; expected 0 to ",
             tokenizer.vocab_size() - 1);

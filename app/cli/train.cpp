@@ -41,6 +41,7 @@ void train_model(const TrainArguments& arguments, const CliOptions& options) {
        .what = OpenModel{.path = arguments.model,
                          .device = options.device,
                          .dtype = options.dtype,
+                         .config = options.config,
                          .init_seed = arguments.init ? std::optional(arguments.train.settings.seed) : std::nullopt}});
   client.run({.job = 0, .what = arguments.train}, [&options](const Event& event) {
     if (const auto* step = std::get_if<TrainStep>(&event.what)) print_step(*step, options);

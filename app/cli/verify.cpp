@@ -20,10 +20,10 @@ struct VerifyArguments {
   std::string against;
 };
 
-Model load(const std::string& model, const CliOptions& options) {
+Model load(const std::string& model, const std::string& config, const CliOptions& options) {
   load_gpu();
   const at::Device device = choose_device(options.device);
-  return load_model(open_checkpoint(model_path(model)),
+  return load_model(open_checkpoint(model_path(model), {}, config),
                     {.device = device, .dtype = choose_dtype(options.dtype, device)});
 }
 
@@ -64,8 +64,8 @@ void verify(const VerifyArguments& arguments, const CliOptions& options) {
   for (const ErrorParts& problem : problems) result["problems"].push_back(error_to_json(problem));
   bool alike = true;
   if (problems.empty()) {
-    const Model model = load(arguments.model, options);
-    const Model other = arguments.against.empty() ? model : load(arguments.against, options);
+    const Model model = load(arguments.model, options.config, options);
+    const Model other = arguments.against.empty() ? model : load(arguments.against, "", options);
     const ModelDifference difference = compare_models(model, other);
     alike = difference.differing.empty() && difference.logits == 0.0;
     result["differences"] = to_json(difference);

@@ -100,26 +100,20 @@ Exported export_gguf(const OpenedModel& opened, const ExportModel& what, const J
   const auto* form = std::ranges::find(kForms, what.form, &GgufForm::name);
   const Model& model = opened.model();
   const fs::path path = place_of(opened, what);
-  const fs::path beside = path.parent_path() / ("." + path.stem().string() + ".unverified.gguf");
-  WrittenFile written = write_gguf_model(beside, gguf_model(opened, form->type), job);
-  try {
+  Exported exported;
+  exported.form = what.form;
+  exported.path = path.string();
+  const auto verify = [&](const fs::path& beside) {
     const Model again = load_model(open_checkpoint(beside), {.device = model.device(), .dtype = model.dtype()}, job);
     const ModelDifference difference = compare_models(model, again, job);
     check_logits(difference, *form, path);
-    fs::rename(beside, path);
-    Exported exported;
-    exported.form = what.form;
-    exported.path = path.string();
-    exported.files = {{path.filename().string(), written.bytes, std::move(written.sha256)}};
     exported.tensors = difference.tensors;
     exported.logit_difference = difference.logits;
     exported.tokens = difference.tokens;
-    return exported;
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(beside, ignored);
-    throw;
-  }
+  };
+  WrittenFile written = write_gguf_model(path, gguf_model(opened, form->type), job, verify);
+  exported.files = {{std::move(written.name), written.bytes, std::move(written.sha256)}};
+  return exported;
 }
 
 }  // namespace lathe

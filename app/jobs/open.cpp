@@ -41,11 +41,13 @@ void check_layers(const Receipt& receipt, std::int64_t num_layers) {
 }
 
 /// A model that has not learned anything: config.json and tokenizer of a folder, weights drawn from the seed.
-OpenedModel start_model(const std::filesystem::path& folder, std::uint64_t seed, const LoadOptions& options) {
+OpenedModel start_model(const std::filesystem::path& folder, const std::filesystem::path& config_path,
+                        std::uint64_t seed, const LoadOptions& options) {
   const auto place = [&](const std::string& name, const at::Tensor& tensor) {
     return tensor.to(options.device, dtype_in(options.dtype, name));
   };
-  Model model = map_model(init_model(config_from_json(read_json_file(folder / "config.json")), seed), place);
+  const nlohmann::json config = read_json_file(config_path.empty() ? folder / "config.json" : config_path);
+  Model model = map_model(init_model(config_from_json(config), seed), place);
   Revision revision{.model = std::move(model), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);
   return {.name = name_of(folder),
@@ -79,11 +81,11 @@ OpenedModel open_model(const OpenModel& open, const Job& job) {
   const std::filesystem::path path = model_path(open.path);
   const at::Device device = choose_device(open.device);
   const LoadOptions options{.device = device, .dtype = choose_dtype(open.dtype, device)};
-  if (open.init_seed) return start_model(path, *open.init_seed, options);
+  if (open.init_seed) return start_model(path, open.config, *open.init_seed, options);
 
   const Checkpoint checkpoint = open_checkpoint(path, job, open.config);
   check_tensors(match_tensors(checkpoint), path.string());
-  Tokenizer tokenizer = load_tokenizer(checkpoint.path());
+  Tokenizer tokenizer = load_tokenizer(checkpoint);
   check_memory(config_from_json(checkpoint.config_json()), options, path.string());
   job.progress("Reading weights", "tensors", 0, static_cast<std::int64_t>(checkpoint.tensors().size()));
   Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = {}};

@@ -53,7 +53,7 @@ std::vector<MemoryChoice> memory_choices(const ModelConfig& config) {
 }
 
 std::string describe_tokenizer(const Checkpoint& checkpoint) {
-  const Tokenizer tokenizer = load_tokenizer(checkpoint.path());
+  const Tokenizer tokenizer = load_tokenizer(checkpoint);
   return text(tokenizer.vocab_size(), " tokens", tokenizer.chat_template().empty() ? "" : ", chat template");
 }
 
@@ -67,7 +67,7 @@ std::string format_of(const Checkpoint& checkpoint) {
 
 ModelPreview preview_model(const PreviewModel& ask, const Job& job) {
   const auto start = std::chrono::steady_clock::now();
-  ModelPreview preview{.path = ask.path};
+  ModelPreview preview{.path = ask.path, .config_path = ask.config};
   try {
     look(ask, job, preview);
   } catch (const Error& error) {

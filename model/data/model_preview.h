@@ -40,7 +40,8 @@ struct MemoryChoice {
 
 /// What there is to know of a model before it is loaded: its headers were read and checked, none of its weights.
 struct ModelPreview {
-  std::string path;  ///< as it was asked for
+  std::string path;           ///< as it was asked for
+  std::string config_path{};  ///< as it was asked for
   std::string format{};
   std::string architecture{};  ///< `model_type` of the config
   std::optional<ModelConfig> config{};

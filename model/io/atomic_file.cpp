@@ -25,7 +25,7 @@ fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.
 
 fs::path temporary_path(const fs::path& path) {
   static std::atomic<int> counter = 0;
-  return folder_of(path) / text(temporary_prefix(path), ::getpid(), "-", counter++);
+  return folder_of(path) / text(temporary_prefix(path), ::getpid(), "-", counter++, path.extension().string());
 }
 
 void check_place(const fs::path& path) {
@@ -91,7 +91,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::write(std::string_view content) { write(std::as_bytes(std::span(content))); }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(const std::function<void(const fs::path&)>& verify) {
   const auto require = [this](int result, const char* step) {
     if (result != 0) throw io_error(text("cannot ", step, ", what was there before is intact"), errno, path_);
   };
@@ -100,6 +100,7 @@ void AtomicFile::commit() {
   require(::ftruncate(descriptor_, bytes_written_), "set the size");  // if more was reserved than written
   // A failed sync may have dropped the data: it is never tried again on the same file.
   require(::fsync(descriptor_), "sync the file");
+  if (verify) verify(temporary_);
   // Renamed before it is closed: the lock must hold until the name is final.
   require(::rename(temporary_.c_str(), path_.c_str()), "put the file in its place");
   if (::close(std::exchange(descriptor_, -1)) != 0) throw io_error("cannot close the file", errno, path_);

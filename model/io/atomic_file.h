@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,8 +27,9 @@ class AtomicFile {
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
 
-  /// Makes the file durable and puts it in place, with the permissions of the one it replaces. Throws Error.
-  void commit();
+  /// Makes the file durable and puts it in place, with the permissions of the one it replaces. `verify` reads it back
+  /// before, by its temporary name, which has the same extension: what it throws leaves what was there. Throws Error.
+  void commit(const std::function<void(const std::filesystem::path&)>& verify = {});
 
   std::int64_t bytes_written() const { return bytes_written_; }
 

@@ -32,7 +32,8 @@ fs::path only_gguf(const fs::path& folder) {
   fs::path found;
   int count = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".gguf" || same_gguf_split(entry.path(), found)) continue;
+    const bool is_hidden = entry.path().filename().string().starts_with('.');  // as what a writer left is
+    if (is_hidden || entry.path().extension() != ".gguf" || same_gguf_split(entry.path(), found)) continue;
     found = entry.path();
     ++count;
   }
@@ -50,7 +51,10 @@ fs::path only_gguf(const fs::path& folder) {
 Checkpoint open_folder(const fs::path& folder, const fs::path& config_path, const Job& job) {
   // Folders of GGUF files often carry the config.json of the model that they were made from.
   if (!fs::exists(folder / "config.json") || !has_safetensors(folder)) {
-    if (const fs::path gguf = only_gguf(folder); !gguf.empty()) return open_gguf_checkpoint(gguf);
+    if (const fs::path gguf = only_gguf(folder); !gguf.empty()) {
+      remove_leftovers(gguf);
+      return open_gguf_checkpoint(gguf);
+    }
     if (holds_pytorch(folder)) return open_pytorch_folder(folder, config_path, job);
   }
   return open_safetensors_folder(folder, config_path, job);

@@ -88,6 +88,7 @@ void read_rows_bf16(const TensorEntry& entry, std::int64_t first_row, std::int64
 struct CheckpointParts {
   std::filesystem::path path;
   std::filesystem::path folder;
+  std::filesystem::path config_folder;  ///< of a config that the user named; empty: `folder`
   nlohmann::json config_json;
   std::map<std::string, TensorEntry, std::less<>> tensors;
   std::vector<std::string> warnings;
@@ -121,6 +122,10 @@ class Checkpoint {
 
   /// The folder that the files lie in: tokenizer.json and its companions are looked for here.
   const std::filesystem::path& folder() const { return parts_.folder; }
+
+  /// Where the config lies that the user named: a tokenizer that is not in folder() is looked for here. Empty if none
+  /// was named.
+  const std::filesystem::path& config_folder() const { return parts_.config_folder; }
 
   /// "safetensors", "PyTorch" or "GGUF".
   std::string_view format() const;

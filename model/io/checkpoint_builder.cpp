@@ -24,9 +24,10 @@ nlohmann::json read_config(const fs::path& folder, const fs::path& config_path) 
   const fs::path path = config_path.empty() ? inside_folder(folder, "config.json") : config_path;
   if (!fs::exists(path)) {
     throw Error({.code = ErrorCode::Config,
-                 .what = "there is no config.json beside the weights",
-                 .where = folder.string(),
-                 .got = config_path.empty() ? "no config" : text("no file ", path.string()),
+                 .what = config_path.empty() ? "there is no config.json beside the weights"
+                                             : "the config that was named is not there",
+                 .where = path.string(),
+                 .got = "no such file",
                  .expected = "config.json, which holds the sizes of the network",
                  .hint = "put the model's config.json beside the weights, or name one: --config FILE"});
   }
@@ -102,6 +103,7 @@ void check_listed(const WeightMap& weight_map, const WeightMap& found_in, const 
 CheckpointBuilder::CheckpointBuilder(const fs::path& path, const fs::path& folder, const fs::path& config_path) {
   parts_.path = path;
   parts_.folder = folder;
+  if (!config_path.empty()) parts_.config_folder = fs::absolute(config_path).parent_path();
   parts_.config_json = read_config(folder, config_path);
 }
 

@@ -239,11 +239,12 @@ GgufFields fields_of(const GgufModel& model, GgufArchitecture architecture) {
 
 std::optional<ErrorParts> gguf_refusal(const ModelConfig& config) { return fit_gguf(config).refusal; }
 
-WrittenFile write_gguf_model(const std::filesystem::path& path, const GgufModel& model, const Job& job) {
+WrittenFile write_gguf_model(const std::filesystem::path& path, const GgufModel& model, const Job& job,
+                             const std::function<void(const std::filesystem::path&)>& verify) {
   const GgufFit fit = fit_gguf(model.config);
   if (fit.refusal) throw Error(*fit.refusal);
   GgufExport tensors(model, fit.architecture);
-  return write_gguf(path, fields_of(model, fit.architecture), tensors.tensors(), job);
+  return write_gguf(path, fields_of(model, fit.architecture), tensors.tensors(), job, verify);
 }
 
 }  // namespace lathe

@@ -44,7 +44,9 @@ std::optional<ErrorParts> gguf_refusal(const ModelConfig& config);
 /// them, experts merged, kv_b split into k_b and v_b. Reads a few rows at a time. Matrices whose rows are not whole
 /// blocks of `type` are stored as F16; beside Q4_0 the matrix that gives the logits is Q8_0. Throws Error (refused
 /// model, missing tensor, tokenizer of another kind, disk) or Cancelled; the file that was there then still is.
+/// `verify` as AtomicFile::commit's.
 /// Source: llama.cpp conversion/{base,llama,qwen,deepseek}.py.
-WrittenFile write_gguf_model(const std::filesystem::path& path, const GgufModel& model, const Job& job = {});
+WrittenFile write_gguf_model(const std::filesystem::path& path, const GgufModel& model, const Job& job = {},
+                             const std::function<void(const std::filesystem::path&)>& verify = {});
 
 }  // namespace lathe

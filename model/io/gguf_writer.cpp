@@ -124,7 +124,8 @@ std::string header_bytes(const GgufFields& metadata, std::span<const GgufTensorS
 }  // namespace
 
 WrittenFile write_gguf(const std::filesystem::path& path, const GgufFields& metadata,
-                       std::span<const GgufTensorSource> tensors, const Job& job) {
+                       std::span<const GgufTensorSource> tensors, const Job& job,
+                       const std::function<void(const std::filesystem::path&)>& verify) {
   const std::vector<std::int64_t> sizes = checked_sizes(path, tensors);
   const std::string header = header_bytes(metadata, tensors, sizes);
   std::int64_t total = static_cast<std::int64_t>(header.size());
@@ -145,7 +146,7 @@ WrittenFile write_gguf(const std::filesystem::path& path, const GgufFields& meta
     }
     file.write(std::string(static_cast<std::size_t>(padded(written) - written), '\0'));
   }
-  file.commit();
+  file.commit(verify);
   return {path.filename().string(), total, file.sha256()};
 }
 

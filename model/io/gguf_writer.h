@@ -35,8 +35,9 @@ struct GgufTensorSource {
 
 /// Writes one GGUF file (version 3, little-endian, alignment 32), all of it or nothing (see AtomicFile). The same input
 /// gives the same bytes. Throws Error (a name twice or too long, a wrong size, disk) or Cancelled; the file that was
-/// there then still is.  Source: ggml docs/gguf.md.
+/// there then still is. `verify` as AtomicFile::commit's.  Source: ggml docs/gguf.md.
 WrittenFile write_gguf(const std::filesystem::path& path, const GgufFields& metadata,
-                       std::span<const GgufTensorSource> tensors, const Job& job = {});
+                       std::span<const GgufTensorSource> tensors, const Job& job = {},
+                       const std::function<void(const std::filesystem::path&)>& verify = {});
 
 }  // namespace lathe

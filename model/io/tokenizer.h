@@ -104,12 +104,16 @@ class Tokenizer {
   std::shared_ptr<const Parts> parts_;
 };
 
-/// The tokenizer of an open model: of a GGUF file its own, else that of the folder.
-/// Throws Error as the functions above do.
+/// Whether load_tokenizer would find one, be it right or wrong.
+bool has_tokenizer(const Checkpoint& checkpoint);
+
+/// The tokenizer of an open model: of a GGUF file its own, else the one beside the weights, else the one beside a
+/// config that the user named.  Throws Error as the functions above do.
 Tokenizer load_tokenizer(const Checkpoint& checkpoint);
 
-/// The same by path: a Hugging Face folder (its weights are not looked at), a `.gguf`, or any model that opens.
-Tokenizer load_tokenizer(const std::filesystem::path& model);
+/// The same by path: a Hugging Face folder (its weights are not looked at), a `.gguf`, or any model that opens, with
+/// open_checkpoint's `config_path`.
+Tokenizer load_tokenizer(const std::filesystem::path& model, const std::filesystem::path& config_path = {});
 
 /// Turns ids that arrive one by one into text without ever cutting a character.
 /// The texts of all push() and of finish() joined equal decode() of all ids.

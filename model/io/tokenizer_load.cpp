@@ -4,18 +4,35 @@
 
 namespace lathe {
 
-Tokenizer load_tokenizer(const Checkpoint& checkpoint) {
-  const GgufFile* gguf = checkpoint.gguf();
-  if (gguf != nullptr) return Tokenizer::from_gguf(gguf_vocabulary(*gguf), gguf->path().string());
-  return Tokenizer::from_folder(checkpoint.folder());
+namespace {
+
+bool has_tokenizer(const std::filesystem::path& folder) {
+  const auto is_there = [&folder](const char* name) {
+    std::error_code unreadable;  // then opening says more
+    return std::filesystem::exists(folder / name, unreadable);
+  };
+  return is_there("tokenizer.json") || is_there("tokenizer.model");
 }
 
-Tokenizer load_tokenizer(const std::filesystem::path& model) {
-  std::error_code unreadable;  // then opening says more
-  for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
-    if (std::filesystem::exists(model / name, unreadable)) return Tokenizer::from_folder(model);
+}  // namespace
+
+bool has_tokenizer(const Checkpoint& checkpoint) {
+  if (checkpoint.gguf() != nullptr && checkpoint.gguf()->string("tokenizer.ggml.model")) return true;
+  return has_tokenizer(checkpoint.folder()) || has_tokenizer(checkpoint.config_folder());
+}
+
+Tokenizer load_tokenizer(const Checkpoint& checkpoint) {
+  const GgufFile* gguf = checkpoint.gguf();
+  const bool is_inside = gguf != nullptr && gguf->string("tokenizer.ggml.model");
+  if (is_inside || (gguf != nullptr && !has_tokenizer(checkpoint.folder()))) {
+    return Tokenizer::from_gguf(gguf_vocabulary(*gguf), gguf->path().string());
   }
-  return load_tokenizer(open_checkpoint(model));
+  const bool beside_config = !has_tokenizer(checkpoint.folder()) && has_tokenizer(checkpoint.config_folder());
+  return Tokenizer::from_folder(beside_config ? checkpoint.config_folder() : checkpoint.folder());
+}
+
+Tokenizer load_tokenizer(const std::filesystem::path& model, const std::filesystem::path& config_path) {
+  return has_tokenizer(model) ? Tokenizer::from_folder(model) : load_tokenizer(open_checkpoint(model, {}, config_path));
 }
 
 }  // namespace lathe

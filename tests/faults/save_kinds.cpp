@@ -10,6 +10,7 @@
 #include "model/data/plan.h"
 #include "model/io/atomic_file.h"
 #include "model/io/checkpoint.h"
+#include "model/io/gguf_writer.h"
 #include "model/io/json_file.h"
 #include "model/io/model_folder.h"
 #include "tests/faults/system_calls.h"
@@ -83,6 +84,37 @@ SaveKind safetensors_kind() {
               }};
 }
 
+/// A file that a verifier reads back before it takes the place of the old one.
+SaveKind gguf_kind() {
+  constexpr int kTensors = 60;
+  const auto file = [](const fs::path& place) { return fs::path(place.string() + ".gguf"); };
+  const auto open = [](const fs::path& path) {
+    const Checkpoint checkpoint = open_checkpoint(path);
+    check(checkpoint.tensors().size() == kTensors, "tensors are missing");
+    return whole_version(checkpoint, static_cast<int>(checkpoint.tensors().begin()->second.bytes.front()));
+  };
+  const auto save = [file, open](const fs::path& place, int version) {
+    const GgufFields metadata{{"general.architecture", std::string("llama")},
+                              {"llama.block_count", std::uint32_t{kTensors}},
+                              {"llama.context_length", std::uint32_t{64}},
+                              {"llama.embedding_length", std::uint32_t{32}},
+                              {"llama.feed_forward_length", std::uint32_t{32}},
+                              {"llama.attention.head_count", std::uint32_t{4}},
+                              {"llama.attention.layer_norm_rms_epsilon", 1e-5F},
+                              {"llama.vocab_size", std::uint32_t{1}}};
+    const std::string bytes(32 * sizeof(float), static_cast<char>(version));
+    const auto put_bytes = [&bytes](const auto& put) { put(std::as_bytes(std::span(bytes))); };
+    std::vector<GgufTensorSource> sources{{"token_embd.weight", DType::F32, {1, 32}, put_bytes}};
+    for (int i = 1; i < kTensors; ++i) {
+      sources.push_back({text("blk.", i, ".attn_norm.weight"), DType::F32, {32}, put_bytes});
+    }
+    write_gguf(file(place), metadata, sources, {}, [&](const fs::path& beside) {
+      check(open(beside) == version, "what is read back is of another version");
+    });
+  };
+  return {.name = "Gguf", .save = save, .open = [file, open](const fs::path& place) { return open(file(place)); }};
+}
+
 std::string plan_text(int version) {
   ConversionPlan plan;
   plan.description = std::string(5000, 'x');
@@ -109,7 +141,7 @@ void write_over(const fs::path& path, const std::string& content) {
 std::vector<SaveKind> save_kinds() {
   return {model_folder_kind("ModelFolder", /*can_exchange=*/true),
           model_folder_kind("ModelFolderWhereNamesCannotBeExchanged", /*can_exchange=*/false), safetensors_kind(),
-          plan_kind(), train_state_kind()};
+          gguf_kind(), plan_kind(), train_state_kind()};
 }
 
 std::vector<SaveKind> naive_kinds() {

@@ -7,6 +7,7 @@ set(lathe_fuzzers
     plan
     pytorch
     safetensors
+    sentencepiece
     shard_index
     tokenizer
     unpickler

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seeds of the fuzzers: for each parser a few small inputs that it accepts. Run it after a change."""
 
+import base64
 import io
 import json
 import pathlib
@@ -221,6 +222,55 @@ def templates():
     write("chat_template", "llama", llama)
 
 
+def varint(value):
+    data = b""
+    while value >= 0x80:
+        data += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return data + bytes([value])
+
+
+def field(number, value):
+    """A field of a protobuf message: an integer, a 32-bit float, or bytes."""
+    wire = {int: 0, float: 5, bytes: 2}[type(value)]
+    body = {0: varint, 5: lambda v: struct.pack("<f", v), 2: lambda v: varint(len(v)) + v}[wire](value)
+    return varint(number << 3 | wire) + body
+
+
+def pieces(items):
+    """sentencepiece's pieces: text, score and type of each."""
+    return b"".join(field(1, field(1, text.encode()) + field(2, score) + field(3, kind)) for text, score, kind in items)
+
+
+def lower_case_a():
+    """A charsmap that makes "A" to "a": a double-array trie of one key, and the text that it leads to."""
+    trie = [0] * 0x43
+    trie[0] = 1 << 10  # the root's children are at 1 ^ byte
+    trie[1 ^ ord("A")] = 2 << 10 | 1 << 8 | ord("A")  # a key ends here: its value is at 2 ^ this place
+    trie[1 ^ ord("A") ^ 2] = 1 << 31
+    return struct.pack(f"<I{len(trie)}I", 4 * len(trie), *trie) + b"a\0"
+
+
+def sentencepieces():
+    normal, unknown, control, byte, bpe = 1, 2, 3, 6, 2
+    special = [("<unk>", 0.0, unknown), ("<s>", 0.0, control), ("</s>", 0.0, control)]
+    texts = ["ll", "He", "Hell", "Hello", "\u2581w", "\u2581", *"Helo,w"]
+    words = [(text, -float(i), normal) for i, text in enumerate(texts)]
+    ids = b"".join(field(40 + i, i) for i in range(3))
+    trainer = field(2, field(3, bpe) + ids)
+    plain = field(3, field(1, b"identity") + field(4, 0))
+    write("sentencepiece", "words", pieces(special + words) + trainer + plain)
+    mapped = field(3, field(2, lower_case_a()) + field(3, 0) + field(4, 1) + field(5, 1))
+    write("sentencepiece", "charsmap", pieces(special + words) + trainer + mapped)
+    every_byte = [(f"<0x{value:02X}>", 0.0, byte) for value in range(256)]
+    names = field(44, b"?") + field(46, b"<s>") + field(47, b"</s>")
+    fallback = field(2, field(3, bpe) + field(35, 1) + names)
+    write("sentencepiece", "bytes", pieces(special + every_byte + words) + fallback + plain)
+    tokens = [bytes([value]) for value in range(256)] + [b"ll", b"He", b"Hell", b" w"]
+    lines = [base64.b64encode(token) + f" {rank}\n".encode() for rank, token in enumerate(tokens)]
+    write("sentencepiece", "tiktoken", b"".join(lines))
+
+
 def pickle_text(text):
     return b"X" + struct.pack("<I", len(text)) + text.encode()
 
@@ -298,6 +348,7 @@ def main():
     write("safetensors", "three", safetensors(tensors, {"format": "pt"}))
     write("safetensors", "scalar", safetensors([("s", "F8_E4M3", [], b"x"), ("i", "I64", [1], b"12345678")]))
     tokenizers()
+    sentencepieces()
     ggufs()
     configs()
     plans()

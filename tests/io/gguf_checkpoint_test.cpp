@@ -19,6 +19,8 @@
 namespace lathe {
 namespace {
 
+namespace fs = std::filesystem;
+
 using testing::HasSubstr;
 
 constexpr std::uint32_t kU32 = 4;
@@ -186,6 +188,15 @@ TEST_F(GgufCheckpoint, KeepsTheNameOfATensorThatItDoesNotKnow) {
       open_checkpoint(write(small_llama().tensor("blk.0.strange.weight", {8}, 0, std::string(32, '\0'))));
 
   EXPECT_NE(checkpoint.find("blk.0.strange.weight"), nullptr);
+}
+
+TEST_F(GgufCheckpoint, OfAFolderIsNotWhatAKilledWriterLeftThere) {
+  const fs::path file = write(small_llama());
+  const fs::path left = file.parent_path() / ("." + file.filename().string() + ".tmp-99999999-0.gguf");
+  fs::copy_file(file, left);
+
+  EXPECT_EQ(open_checkpoint(file.parent_path()).format(), "GGUF");
+  EXPECT_FALSE(fs::exists(left));
 }
 
 TEST_F(GgufCheckpoint, HasTheValuesThatThePythonPackageStoredInHuggingFaceOrder) {

@@ -11,7 +11,7 @@
 namespace lathe {
 namespace {
 
-constexpr int kMutants = 5000;
+constexpr int kMutants = 100'000;
 
 /// One to four random edits: another byte, a flipped bit, a cut, a repeated or removed piece.
 std::string mutant(std::string bytes, std::mt19937& random) {

@@ -31,6 +31,7 @@ class TheOpenDialog : public ShellTest {
       const auto* ask = std::get_if<PreviewModel>(&command.what);
       if (ask == nullptr || !answers_) return;
       ModelPreview preview = preview_of(ask->path, size_gb_);
+      preview.config_path = ask->config;
       preview.refusal = refusal_;
       reduce(session_, Snapshot{std::make_shared<const ModelPreview>(std::move(preview))});
       reduce(session_, Event{command.job, JobEnded{}});
@@ -74,6 +75,31 @@ TEST_F(TheOpenDialog, OpensNothingThatIsRefusedAndSaysWhy) {
     EXPECT_STREQ(ImGui::GetClipboardText(), to_text(*refusal_).c_str());  // the test engine keeps its own
   });
   EXPECT_TRUE(posted<OpenModel>().empty());
+}
+
+TEST_F(TheOpenDialog, LooksAgainWithTheConfigThatIsTypedAndOpensWithIt) {
+  ask_preview(context(), "/models/bare.safetensors");
+  frames(3);
+  act([](ImGuiTestContext* user) {
+    user->ItemInput("**/##config");
+    user->KeyCharsReplaceEnter("/configs/config.json");
+    user->ItemClick("//Open a model/Open");
+  });
+  ASSERT_EQ(posted<PreviewModel>().size(), 2U);
+  EXPECT_EQ(posted<PreviewModel>()[1].path, "/models/bare.safetensors");
+  EXPECT_EQ(posted<PreviewModel>()[1].config, "/configs/config.json");
+  ASSERT_EQ(posted<OpenModel>().size(), 1U);
+  EXPECT_EQ(posted<OpenModel>()[0].config, "/configs/config.json");
+}
+
+TEST_F(TheOpenDialog, OpensNothingUntilItHasSeenTheModelWithTheNewConfig) {
+  ask_preview(context(), "/models/a");
+  frames(3);
+  EXPECT_EQ(why_not_open(context()), "");
+  answers_ = false;
+  ask_preview(context(), "/models/a", "/configs/config.json");
+  frames(3);
+  EXPECT_EQ(why_not_open(context()), "Its files are being looked at");
 }
 
 TEST_F(TheOpenDialog, RefusesWhatDoesNotFitUntilASmallerTypeIsChosen) {

@@ -37,7 +37,7 @@ Session previewed(bool refused) {
 void show_open(UiState& ui) {
   ui.settings.recent = {kPreviewed, "tiny", "/no/such/model.gguf"};
   ui.dialog = Dialog::Open;
-  ui.open.path = ui.open.asked = kPreviewed;
+  ui.open.path = ui.open.asked.path = kPreviewed;
 }
 
 const Scene kScenes[] = {
