@@ -16,7 +16,7 @@ struct CliOptions {
   std::string device = "auto";
   std::string dtype = "auto";
   std::string config;  ///< in place of the config.json beside the weights of MODEL; empty: that one
-  int threads = 0;  ///< 0: as many as the machine has
+  int threads = 0;     ///< 0: as many as the machine has
 };
 
 /// Drives the engine as the window does: posts commands, reads events. Progress goes to stderr, Ctrl+C cancels the job.

@@ -48,18 +48,6 @@ fs::path only_gguf(const fs::path& folder) {
   return found;
 }
 
-Checkpoint open_folder(const fs::path& folder, const fs::path& config_path, const Job& job) {
-  // Folders of GGUF files often carry the config.json of the model that they were made from.
-  if (!fs::exists(folder / "config.json") || !has_safetensors(folder)) {
-    if (const fs::path gguf = only_gguf(folder); !gguf.empty()) {
-      remove_leftovers(gguf);
-      return open_gguf_checkpoint(gguf);
-    }
-    if (holds_pytorch(folder)) return open_pytorch_folder(folder, config_path, job);
-  }
-  return open_safetensors_folder(folder, config_path, job);
-}
-
 Checkpoint open_gguf(const fs::path& path, const fs::path& config_path) {
   if (config_path.empty()) return open_gguf_checkpoint(path);
   throw Error({.code = ErrorCode::Config,
@@ -68,6 +56,18 @@ Checkpoint open_gguf(const fs::path& path, const fs::path& config_path) {
                .got = text("--config ", config_path.string()),
                .expected = "no other config",
                .hint = "open it without one"});
+}
+
+Checkpoint open_folder(const fs::path& folder, const fs::path& config_path, const Job& job) {
+  // Folders of GGUF files often carry the config.json of the model that they were made from.
+  if (!fs::exists(folder / "config.json") || !has_safetensors(folder)) {
+    if (const fs::path gguf = only_gguf(folder); !gguf.empty()) {
+      remove_leftovers(gguf);
+      return open_gguf(gguf, config_path);
+    }
+    if (holds_pytorch(folder)) return open_pytorch_folder(folder, config_path, job);
+  }
+  return open_safetensors_folder(folder, config_path, job);
 }
 
 [[noreturn]] void unsupported(const fs::path& path) {

@@ -14,11 +14,16 @@ bool has_tokenizer(const std::filesystem::path& folder) {
   return is_there("tokenizer.json") || is_there("tokenizer.model");
 }
 
+/// An empty folder is the one that the program runs in: only a config that was named says where else to look.
+bool has_tokenizer_beside_config(const Checkpoint& checkpoint) {
+  return !checkpoint.config_folder().empty() && has_tokenizer(checkpoint.config_folder());
+}
+
 }  // namespace
 
 bool has_tokenizer(const Checkpoint& checkpoint) {
   if (checkpoint.gguf() != nullptr && checkpoint.gguf()->string("tokenizer.ggml.model")) return true;
-  return has_tokenizer(checkpoint.folder()) || has_tokenizer(checkpoint.config_folder());
+  return has_tokenizer(checkpoint.folder()) || has_tokenizer_beside_config(checkpoint);
 }
 
 Tokenizer load_tokenizer(const Checkpoint& checkpoint) {
@@ -27,7 +32,7 @@ Tokenizer load_tokenizer(const Checkpoint& checkpoint) {
   if (is_inside || (gguf != nullptr && !has_tokenizer(checkpoint.folder()))) {
     return Tokenizer::from_gguf(gguf_vocabulary(*gguf), gguf->path().string());
   }
-  const bool beside_config = !has_tokenizer(checkpoint.folder()) && has_tokenizer(checkpoint.config_folder());
+  const bool beside_config = !has_tokenizer(checkpoint.folder()) && has_tokenizer_beside_config(checkpoint);
   return Tokenizer::from_folder(beside_config ? checkpoint.config_folder() : checkpoint.folder());
 }
 

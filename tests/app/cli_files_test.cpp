@@ -79,6 +79,22 @@ TEST_F(WeightsWithoutConfig, SayWhenTheNamedConfigIsMissingOrAnothers) {
   EXPECT_THAT(error.dump(), HasSubstr("mlp"));
 }
 
+TEST_F(WeightsWithoutConfig, DoNotTakeTheTokenizerOfTheFolderThatTheProgramRunsIn) {
+  fs::copy(kTiny / "config.json", folder_.path());
+  const ProgramResult result = run_program("cd " + (folder_ / "rest") + " && " + kProgram + "info " + weights_ +
+                                           " --json 2>/dev/null");
+  ASSERT_EQ(result.status, 0);
+  EXPECT_TRUE(nlohmann::json::parse(result.out).at("tokenizer").is_null());
+}
+
+TEST_F(WeightsWithoutConfig, OfAGgufFileOrAFolderWithOneAreNotOpenedByAnotherConfig) {
+  fs::create_directory(folder_ / "gguf");
+  json_of("export tiny --to gguf-f16 -o " + (folder_ / "gguf/tiny.gguf"));
+  for (const std::string place : {"gguf", "gguf/tiny.gguf"}) {
+    EXPECT_THAT(error_of("info " + (folder_ / place) + config_).at("got").get<std::string>(), HasSubstr("--config"));
+  }
+}
+
 TEST(Export, ListsEveryFormAndWhyItDoesNotFit) {
   const TemporaryFolder folder;
   json_of("convert tiny --plan tiny-demo -o " + (folder / "model"));
