@@ -7,6 +7,7 @@
 
 #include "app/assets.h"
 #include "app/bench_against.h"
+#include "app/bench_reading.h"
 #include "app/bench_speed.h"
 #include "app/devices.h"
 #include "converters/calibration.h"
@@ -111,6 +112,7 @@ nlohmann::json run_bench(const BenchOptions& options, const Job& job) {
   }
   const BenchModel model = open_for_bench(options, options.dtypes.front(), job);
   result["tokenizer_mb_per_second"] = median(measure_tokenizer(model.opened.tokenizer, options.rounds));
+  result["read_gb_per_second"] = bench_reading(options, job);
   if (options.conversion) result["conversion"] = bench_conversion(model, job);
   for (const std::string& dtype : options.dtypes) {
     if (options.train_steps > 0) result["training"].push_back(bench_training(model, options, dtype, job));

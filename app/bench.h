@@ -11,6 +11,7 @@ namespace lathe {
 
 struct BenchOptions {
   std::string model = "default";
+  std::string config;  ///< a config.json in place of the one beside the weights; empty: none
   std::string device = "auto";
   std::vector<std::string> dtypes = {"f32", "bf16"};
   std::int64_t prompt_tokens = 512;
@@ -22,9 +23,9 @@ struct BenchOptions {
 };
 
 /// Measures the program itself on one model: load, prefill, decode and memory for each dtype, full training for each
-/// dtype, conversion of one layer of each kind, and the same beside transformers. Every figure is measured now.
-/// {"model", "device", "threads", "speed": [...], "tokenizer_mb_per_second", "training": [...], "conversion": [...],
-/// "against": {...}} Throws Error if the model cannot be opened or Python has no transformers; Cancelled.
+/// dtype, reading of files, conversion of one layer of each kind, and the same beside transformers. Every figure is
+/// measured now. {"model", "device", "threads", "speed": [...], "tokenizer_mb_per_second", "read_gb_per_second": {...},
+/// "training": [...], "conversion": [...], "against": {...}} Throws Error if the model cannot be opened or Python has no transformers; Cancelled.
 nlohmann::json run_bench(const BenchOptions& options, const Job& job = {});
 
 }  // namespace lathe

@@ -6,13 +6,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "app/assets.h"
+#include "app/bench_reading.h"
+#include "app/bench_saved_model.h"
 #include "app/bench_speed.h"
 #include "app/line_process.h"
 #include "model/io/tokenizer.h"
-#include "model/nn/save.h"
 #include "model/train/text_batches.h"
 
 namespace lathe {
@@ -25,26 +27,6 @@ std::filesystem::path python() {
         "fetches one, or set LATHE_PYTHON to your own; looked at: ", path.string());
   return path;
 }
-
-/// The model as a Hugging Face folder that is gone when the measurement is over.
-class SavedModel {
- public:
-  explicit SavedModel(const OpenedModel& opened, const Job& job)
-      : folder_(std::filesystem::temp_directory_path() / text("lathe-bench-", getpid())) {
-    save_model(opened.model(), folder_, {{"tokenizer.json", opened.tokenizer.files().tokenizer_json}}, job);
-  }
-  ~SavedModel() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  SavedModel(const SavedModel&) = delete;
-  SavedModel& operator=(const SavedModel&) = delete;
-
-  std::string path() const { return folder_.string(); }
-
- private:
-  std::filesystem::path folder_;
-};
 
 /// One dtype, both programs in turn.
 nlohmann::json compare(const BenchOptions& options, const std::string& dtype, LineProcess& other, const Job& job) {
@@ -88,7 +70,7 @@ nlohmann::json compare(const BenchOptions& options, const std::string& dtype, Li
 
 /// The same prose through both tokenizers, in turn; `other` has the one of the model that it loaded.
 nlohmann::json compare_tokenizers(const BenchOptions& options, LineProcess& other) {
-  const Tokenizer tokenizer = load_tokenizer(model_path(options.model));
+  const Tokenizer tokenizer = load_tokenizer(model_path(options.model), options.config);
   const nlohmann::json request = {{"do", "tokenize"}, {"file", text_path("", assets_folder()).string()}};
   std::vector<double> ours, theirs;
   for (std::int64_t round = 0; round < options.rounds; ++round) {
@@ -100,6 +82,24 @@ nlohmann::json compare_tokenizers(const BenchOptions& options, LineProcess& othe
           {"ratio", median(ours) / median(theirs)}};
 }
 
+/// The same blocks through both, in turn: numpy's work in the `gguf` package, on one thread.
+nlohmann::json compare_dequantizing(const BenchOptions& options, LineProcess& other) {
+  const std::vector<std::byte> blocks = random_q4_k_blocks();
+  const auto path = std::filesystem::temp_directory_path() / text("lathe-bench-blocks-", getpid());
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(blocks.data()), static_cast<std::streamsize>(blocks.size()));
+  const std::string request = nlohmann::json{{"do", "dequantize"}, {"file", path.string()}, {"type", "Q4_K"}}.dump();
+  std::vector<double> ours, theirs;
+  for (std::int64_t round = 0; round < options.rounds; ++round) {
+    ours.push_back(measure_q4_k(blocks));
+    theirs.push_back(nlohmann::json::parse(other.ask(request)).at("gb_per_second").get<double>());
+  }
+  std::filesystem::remove(path);
+  return {{"lathe_gb_per_second", median(ours)},
+          {"gguf_gb_per_second", median(theirs)},
+          {"ratio", median(ours) / median(theirs)}};
+}
+
 }  // namespace
 
 nlohmann::json bench_against_transformers(const BenchOptions& options, const Job& job) {
@@ -108,6 +108,7 @@ nlohmann::json bench_against_transformers(const BenchOptions& options, const Job
   nlohmann::json results;
   for (const std::string& dtype : options.dtypes) results["speed"].push_back(compare(options, dtype, other, job));
   results["tokenizer"] = compare_tokenizers(options, other);
+  results["q4_k"] = compare_dequantizing(options, other);
   return results;
 }
 

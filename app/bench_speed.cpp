@@ -10,6 +10,7 @@
 #include "app/assets.h"
 #include "app/devices.h"
 #include "app/jobs/open.h"
+#include "app/jobs/preview.h"
 #include "model/infer/generate.h"
 #include "model/io/text_file.h"
 #include "model/nn/names.h"
@@ -47,6 +48,12 @@ std::int64_t weight_bytes(const Model& model) {
   return bytes;
 }
 
+/// What the Open dialog and the refusal of a model that is too large go by.
+std::int64_t predicted_weight_bytes(const Model& model) {
+  const std::string device = model.device().is_cuda() ? model.device().str() : "cpu";
+  return chosen(memory_choices(model.config), device, dtype_name(model.dtype())).need_bytes;
+}
+
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -57,14 +64,21 @@ double median(std::vector<double> values) {
 }
 
 BenchModel open_for_bench(const BenchOptions& options, const std::string& dtype, const Job& job) {
-  const OpenModel open{.path = options.model, .device = options.device, .dtype = dtype};
+  const OpenModel open{
+      .path = options.model, .device = options.device, .dtype = dtype, .config = options.config};
   malloc_trim(0);  // what earlier measurements freed is not this one's
   const std::int64_t base_anonymous_bytes = process_status("RssAnon");
   open_model(open, job);
+  std::int64_t peak_anonymous_bytes = 0;
+  const Job sampling({}, [&](const Progress&) {  // before and after each tensor
+    job.check();
+    peak_anonymous_bytes = std::max(peak_anonymous_bytes, process_status("RssAnon"));
+  });
   const auto start = Clock::now();
-  BenchModel model{.opened = open_model(open, job), .prompt = {}, .prompt_ids = {}};
+  BenchModel model{.opened = open_model(open, sampling), .prompt = {}, .prompt_ids = {}};
   model.load_seconds = std::chrono::duration<double>(Clock::now() - start).count();
   model.base_anonymous_bytes = base_anonymous_bytes;
+  model.load_bytes = peak_anonymous_bytes - base_anonymous_bytes;
   model.prompt = bench_prompt(model.opened.tokenizer, options.prompt_tokens);
   model.prompt_ids = model.opened.tokenizer.encode(model.prompt);
   return model;
@@ -86,6 +100,8 @@ void measure_writing(const BenchModel& model, const BenchOptions& options, Speed
   figures.peak_device_bytes = std::max(figures.peak_device_bytes, device_memory_peak(device));
   figures.prompt_tokens = written.prompt_tokens;
   figures.load_seconds = model.load_seconds;
+  figures.load_bytes = model.load_bytes;
+  figures.predicted_bytes = predicted_weight_bytes(model.opened.model());
   figures.base_anonymous_bytes = model.base_anonymous_bytes;
   figures.weight_bytes = weight_bytes(model.opened.model());
   figures.cache_bytes = written.cache_bytes;
@@ -117,12 +133,14 @@ nlohmann::json speed_to_json(const SpeedFigures& figures) {
   const double ratio = static_cast<double>(taken) / static_cast<double>(figures.weight_bytes + figures.cache_bytes);
   return {{"dtype", figures.dtype},
           {"load_seconds", figures.load_seconds},
+          {"load_bytes", figures.load_bytes},
           {"prompt_tokens", figures.prompt_tokens},
           {"prefill_tokens_per_second", median(prefill)},
           {"decode_tokens_per_second", median(decode)},
           {"prefill_rounds", prefill},
           {"decode_rounds", decode},
           {"weight_bytes", figures.weight_bytes},
+          {"predicted_weight_bytes", figures.predicted_bytes},
           {"cache_bytes", figures.cache_bytes},
           {"base_anonymous_bytes", figures.base_anonymous_bytes},
           {"peak_anonymous_bytes", figures.peak_anonymous_bytes},

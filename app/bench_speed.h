@@ -20,6 +20,8 @@ struct WritingSpeed {
 struct SpeedFigures {
   std::string dtype;
   double load_seconds = 0.0;
+  std::int64_t load_bytes = 0;       ///< most memory of the host that opening took, what stays included
+  std::int64_t predicted_bytes = 0;  ///< of the weights, before they are read
   std::int64_t prompt_tokens = 0;
   std::vector<WritingSpeed> rounds = {};
   std::int64_t weight_bytes = 0;
@@ -36,6 +38,7 @@ struct BenchModel {
   std::string prompt;
   std::vector<std::int32_t> prompt_ids;
   double load_seconds = 0.0;
+  std::int64_t load_bytes = 0;
   std::int64_t base_anonymous_bytes = 0;
 };
 

@@ -42,7 +42,7 @@ void bench(const BenchOptions& bench_options, const CliOptions& options) {
   });
   nlohmann::json figures = run_or_cancel(bench_options, job);
   figures["frame"] =
-      measure_frame_cost(config_from_json(open_checkpoint(model_path(bench_options.model)).config_json()));
+      measure_frame_cost(config_from_json(open_checkpoint(model_path(bench_options.model), {}, bench_options.config).config_json()));
   options.json ? print_json(figures) : print_figures(figures);
 }
 
@@ -70,6 +70,7 @@ void add_bench(CLI::App& app, const CliOptions& options) {
   command->callback([arguments, &options] {
     BenchOptions bench_options = *arguments;
     bench_options.device = options.device;
+    bench_options.config = options.config;
     if (options.dtype != "auto") bench_options.dtypes = {options.dtype};
     bench(bench_options, options);
   });

@@ -6,6 +6,7 @@ Reads one JSON object a line from stdin and answers each with one line on stdout
   {"do": "measure", "prompt": [ids], "new_tokens": N}
       ->  {"prefill_seconds": ..., "decode_tokens_per_second": ..., "ids": [...]}
   {"do": "tokenize", "file": PATH}  ->  {"mb_per_second": ...}, by the loaded model's tokenizer.json
+  {"do": "dequantize", "file": PATH, "type": "Q4_K"}  ->  {"gb_per_second": ...}, of f32, by the `gguf` package
 PATH of a model is a Hugging Face folder. Ends when stdin does.
 """
 import json
@@ -13,6 +14,8 @@ import os
 import sys
 import time
 
+import gguf
+import numpy
 import tokenizers
 import torch
 import transformers
@@ -77,6 +80,13 @@ def tokenize(tokenizer, request):
     return {"mb_per_second": len(text.encode()) / 1e6 / (time.perf_counter() - start)}
 
 
+def dequantize(request):
+    blocks = numpy.fromfile(request["file"], dtype=numpy.uint8)
+    start = time.perf_counter()
+    values = gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType[request["type"]])
+    return {"gb_per_second": values.nbytes / 1e9 / (time.perf_counter() - start)}
+
+
 def main():
     # Libraries print notices; the answers alone belong on stdout.
     answers = os.fdopen(os.dup(1), "w")
@@ -89,6 +99,8 @@ def main():
             model, tokenizer, answer = load(request)
         elif request["do"] == "tokenize":
             answer = tokenize(tokenizer, request)
+        elif request["do"] == "dequantize":
+            answer = dequantize(request)
         else:
             answer = measure(model, request)
         print(json.dumps(answer), file=answers, flush=True)
