@@ -2,7 +2,9 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include "app/assets.h"
@@ -13,6 +15,8 @@
 #include "model/nn/load.h"
 #include "model/nn/match_tensors.h"
 #include "model/nn/names.h"
+#include "model/nn/names.h"
+#include "model/nn/weight_values.h"
 #include "model/train/init.h"
 
 namespace lathe {
@@ -86,12 +90,14 @@ OpenedModel open_model(const OpenModel& open, const Job& job) {
   const Checkpoint checkpoint = open_checkpoint(path, job, open.config);
   check_tensors(match_tensors(checkpoint), path.string());
   Tokenizer tokenizer = load_tokenizer(checkpoint);
+  malloc_trim(0);  // what its files took is not the weights' as well
   check_memory(config_from_json(checkpoint.config_json()), options, path.string());
   job.progress("Reading weights", "tensors", 0, static_cast<std::int64_t>(checkpoint.tensors().size()));
   Revision revision{.model = load_model(checkpoint, options, job), .sha256 = {}, .receipt = {}};
   revision.sha256 = model_sha256(revision.model);
   malloc_trim(0);  // what reading needed goes back to the system
   std::vector<std::string> warnings = checkpoint.warnings();
+  std::ranges::move(non_finite_weights(revision.model), std::back_inserter(warnings));
   revision.receipt = receipt_beside(checkpoint, revision.model.config.num_layers(), warnings);
 
   const std::string name = open.path == "default" ? "SmolLM2-135M-Instruct" : name_of(path);

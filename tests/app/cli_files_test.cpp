@@ -95,6 +95,28 @@ TEST_F(WeightsWithoutConfig, OfAGgufFileOrAFolderWithOneAreNotOpenedByAnotherCon
   }
 }
 
+TEST(AModelWithANumberThatIsNone, IsOpenedAndSaysWhere) {
+  const TemporaryFolder folder;
+  fs::copy(kTiny, folder.path(), fs::copy_options::recursive);
+  const fs::path path = folder / "model.safetensors";
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    std::uint64_t length = 0;
+    file.read(reinterpret_cast<char*>(&length), sizeof length);
+    std::string header(length, ' ');
+    file.read(header.data(), static_cast<std::streamsize>(length));
+    const auto tensor = nlohmann::json::parse(header).at("model.layers.1.mlp.up_proj.weight");
+    ASSERT_EQ(tensor.at("dtype"), "BF16");
+    file.seekp(static_cast<std::streamoff>(8 + length + tensor.at("data_offsets").at(0).get<std::uint64_t>() + 2));
+    constexpr std::uint16_t kInfinity = 0x7f80;
+    file.write(reinterpret_cast<const char*>(&kInfinity), sizeof kInfinity);
+  }
+  const ProgramResult result =
+      run_program(kProgram + "generate " + folder.path().string() + " --prompt a --max-new-tokens 1 2>&1");
+  EXPECT_THAT(result.out, HasSubstr("model.layers.1.mlp.up_proj.weight: 1 of "));
+  EXPECT_THAT(result.out, HasSubstr("the first at [0, 1]"));
+}
+
 TEST(Export, ListsEveryFormAndWhyItDoesNotFit) {
   const TemporaryFolder folder;
   json_of("convert tiny --plan tiny-demo -o " + (folder / "model"));
