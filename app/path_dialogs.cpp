@@ -62,13 +62,14 @@ Dialog dialog_for(PathFor purpose) {
 struct PathDialogs::Open {
   Dialog dialog;
   Answer answer;
+  std::function<void()> cancelled;
 };
 
 PathDialogs::PathDialogs() = default;
 PathDialogs::~PathDialogs() = default;
 
-void PathDialogs::ask(PathFor purpose, Answer answer) {
-  open_ = std::make_unique<Open>(Open{dialog_for(purpose), std::move(answer)});
+void PathDialogs::ask(PathFor purpose, Answer answer, std::function<void()> cancelled) {
+  open_ = std::make_unique<Open>(Open{dialog_for(purpose), std::move(answer), std::move(cancelled)});
 }
 
 void PathDialogs::ask_save(const std::string& suggestion, Answer answer) {
@@ -76,7 +77,7 @@ void PathDialogs::ask_save(const std::string& suggestion, Answer answer) {
   Dialog dialog = pfd::settings::available()
                       ? Dialog(pfd::save_file(kTitle, suggestion))
                       : Dialog(Prompt{kTitle, (std::filesystem::current_path() / suggestion).string()});
-  open_ = std::make_unique<Open>(Open{std::move(dialog), std::move(answer)});
+  open_ = std::make_unique<Open>(Open{std::move(dialog), std::move(answer), {}});
 }
 
 void PathDialogs::draw() {
@@ -101,9 +102,14 @@ void PathDialogs::poll_system() {
     std::string operator()(Prompt& prompt) const { return prompt.path; }
   };
   if (!std::visit(IsReady{}, open_->dialog)) return;
+  close(std::visit(PathOf{}, open_->dialog));
+}
+
+/// An empty path: the user chose nothing. What is called may open the next dialog.
+void PathDialogs::close(const std::string& path) {
   const std::unique_ptr<Open> done = std::move(open_);
-  const std::string path = std::visit(PathOf{}, done->dialog);
-  if (!path.empty()) done->answer(path);
+  if (!path.empty()) return done->answer(path);
+  if (done->cancelled) done->cancelled();
 }
 
 void PathDialogs::draw_prompt() {
@@ -111,8 +117,7 @@ void PathDialogs::draw_prompt() {
   if (std::exchange(prompt.is_new, false)) ImGui::OpenPopup(prompt.title);
   ImGui::SetNextWindowPos(ImGui::GetMainViewport()->GetCenter(), ImGuiCond_Appearing, {0.5F, 0.5F});
   if (!ImGui::BeginPopupModal(prompt.title, nullptr, ImGuiWindowFlags_AlwaysAutoResize)) {
-    open_.reset();
-    return;
+    return close("");
   }
   if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(px(480));
@@ -124,9 +129,7 @@ void PathDialogs::draw_prompt() {
   if (accepted || cancelled) ImGui::CloseCurrentPopup();
   const std::string path = prompt.path;
   ImGui::EndPopup();
-  if (!accepted && !cancelled) return;
-  const std::unique_ptr<Open> done = std::move(open_);
-  if (accepted) done->answer(path);
+  if (accepted || cancelled) close(accepted ? path : "");
 }
 
 }  // namespace lathe

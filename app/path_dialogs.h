@@ -17,8 +17,8 @@ class PathDialogs {
   PathDialogs();
   ~PathDialogs();
 
-  /// Opens the dialog for the purpose; `answer` is called by draw() unless the user cancels.
-  void ask(PathFor purpose, Answer answer);
+  /// Opens the dialog for the purpose; draw() calls `answer`, or `cancelled` if the user chooses nothing.
+  void ask(PathFor purpose, Answer answer, std::function<void()> cancelled);
   /// Asks where to save a file of this name.
   void ask_save(const std::string& suggestion, Answer answer);
 
@@ -28,6 +28,7 @@ class PathDialogs {
 
  private:
   struct Open;
+  void close(const std::string& path);
   void poll_system();
   void draw_prompt();
 

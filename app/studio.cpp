@@ -173,12 +173,17 @@ void Studio::take_path(PathFor purpose, const std::string& path) {
   }
 }
 
+void Studio::take_no_path(const AskPath& asked) {
+  if (asked.from_dialog) ui_.dialog = asked.purpose == PathFor::ExportModel ? Dialog::Export : Dialog::Open;
+}
+
 void Studio::do_requests() {
   for (Request& request : commands_.take_requests()) {
     or_notice([&] {
       if (const auto* ask = std::get_if<AskPath>(&request)) {
-        dialogs_.ask(ask->purpose,
-                     [this, purpose = ask->purpose](const std::string& path) { take_path(purpose, path); });
+        dialogs_.ask(
+            ask->purpose, [this, asked = *ask](const std::string& path) { take_path(asked.purpose, path); },
+            [this, asked = *ask] { take_no_path(asked); });
       } else if (auto* save = std::get_if<SaveFile>(&request)) {
         dialogs_.ask_save(save->suggestion, [this, content = std::move(save->content)](const std::string& path) {
           or_notice([&] { write_file(path, content); });

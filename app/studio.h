@@ -43,6 +43,8 @@ class Studio {
   void take_dropped();
   void do_requests();
   void take_path(PathFor purpose, const std::string& path);
+  /// The dialog that made way for the system's comes back.
+  void take_no_path(const AskPath& asked);
   void save_picture(const SavePicture& request);
   void save_screenshot();
   void keep_settings();

@@ -37,6 +37,7 @@ DroppedPath dropped_path(const std::string& path);
 /// The window shows the system's dialog and gives the answer to take_path().
 struct AskPath {
   PathFor purpose = PathFor::OpenModelFile;
+  bool from_dialog = false;  ///< one of ours made way for it, and comes back if nothing is chosen
 };
 /// The window asks where to and writes `content` there, atomically.
 struct SaveFile {

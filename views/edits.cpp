@@ -44,7 +44,7 @@ void export_to(ActionContext context, std::string folder) {
 void open_model_at_once(ActionContext context, OpenModel open) {
   for (const JobView& job : context.session.jobs)
     if (!job.has_ended()) context.commands.cancel(job.id);
-  context.ui.open_path = open.path;
+  context.ui.opening = {open.path, open.config};
   context.ui.open_job = context.commands.post(std::move(open));
 }
 

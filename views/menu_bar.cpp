@@ -28,15 +28,16 @@ std::string title_with_detail(const Action& action, const ActionContext& context
 
 void draw_recent(ActionContext context) {
   if (!ImGui::BeginMenu("Open recent", !context.ui.settings.recent.empty())) return;
-  std::string chosen;
-  for (const std::string& path : context.ui.settings.recent) {
+  const RecentModel* chosen = nullptr;
+  for (const RecentModel& model : context.ui.settings.recent) {
+    const std::string& path = model.path;
     std::error_code ignored;
     const bool shipped = path == "default" || path == "tiny";
     const bool there = shipped || std::filesystem::exists(path, ignored);
-    if (ImGui::MenuItem(path.c_str(), there ? nullptr : "missing", false, there)) chosen = path;
+    if (ImGui::MenuItem(path.c_str(), there ? nullptr : "missing", false, there)) chosen = &model;
   }
   ImGui::EndMenu();
-  if (!chosen.empty()) open_model(context, std::move(chosen));
+  if (chosen != nullptr) open_model(context, {.path = chosen->path, .config = chosen->config});
 }
 
 void draw_recipes(ActionContext context) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "views/error_card.h"
 #include "views/modal.h"
@@ -76,7 +77,7 @@ void OpenDialog::draw(ActionContext context) {
   if (!begin_modal(kTitle, context.ui, 920)) return;
   if (ImGui::IsWindowAppearing()) {
     missing_.clear();
-    for (const std::string& path : context.ui.settings.recent) {
+    for (const auto& [path, config] : context.ui.settings.recent) {
       std::error_code unreachable;
       const bool shipped = path == "default" || path == "tiny";
       if (!shipped && !std::filesystem::exists(path, unreachable)) missing_.insert(path);
@@ -109,7 +110,8 @@ void OpenDialog::draw_path(ActionContext context) {
   if (file || folder || config) {  // this dialog makes way for the other and comes back with the answer
     context.commands.ask(AskPath{file     ? PathFor::OpenModelFile
                                  : folder ? PathFor::OpenModelFolder
-                                          : PathFor::OpenModelConfig});
+                                          : PathFor::OpenModelConfig,
+                                /*from_dialog=*/true});
     close(context);
   }
   ask_when_typed(context);
@@ -136,9 +138,9 @@ void OpenDialog::draw_recent(ActionContext context, float width) {
   UiState& ui = context.ui;
   heading("Recent");
   if (ui.settings.recent.empty()) caption("Models that you opened appear here.");
-  std::string removed;
-  std::string picked;
-  for (const std::string& path : ui.settings.recent) {
+  std::optional<RecentModel> removed, picked;
+  for (const RecentModel& model : ui.settings.recent) {
+    const std::string& path = model.path;
     ImGui::PushID(path.c_str());
     const bool missing = missing_.contains(path);
     const float remove = px(26);
@@ -146,8 +148,9 @@ void OpenDialog::draw_recent(ActionContext context, float width) {
     ImGui::PushStyleColor(ImGuiCol_Text, missing ? colors().faint : colors().text);
     if (ImGui::Selectable(format("##%.80s", short_name(path).c_str()).c_str(), path == ui.open.path,
                           missing ? ImGuiSelectableFlags_Disabled : 0, {width - remove, 0}))
-      picked = path;
-    explain((missing ? path + "\nis no longer there" : path).c_str());
+      picked = model;
+    const std::string place = model.config.empty() ? path : path + "\nwith " + model.config;
+    explain((missing ? path + "\nis no longer there" : place).c_str());
     ImGui::SameLine(x + px(4));
     const std::string name = missing ? "missing: " + short_name(path) : short_name(path);
     const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -156,11 +159,11 @@ void OpenDialog::draw_recent(ActionContext context, float width) {
     ImGui::PopClipRect();
     ImGui::PopStyleColor();
     ImGui::SameLine(x + width - remove);
-    if (quiet_button("\u00d7", "Take it off this list; the files stay")) removed = path;
+    if (quiet_button("\u00d7", "Take it off this list; the files stay")) removed = model;
     ImGui::PopID();
   }
-  if (!removed.empty()) std::erase(ui.settings.recent, removed);
-  if (!picked.empty()) ask_preview(context, std::move(picked));
+  if (removed) std::erase(ui.settings.recent, *removed);
+  if (picked) ask_preview(context, picked->path, picked->config);
 }
 
 void OpenDialog::draw_preview(ActionContext context) {

@@ -32,12 +32,28 @@ void take_enum(const nlohmann::json& json, const char* key, E& value, int count)
   if (number >= 0 && number < count) value = static_cast<E>(number);
 }
 
+void take_recent(const nlohmann::json& json, std::vector<RecentModel>& recent) {
+  const auto models = json.find("recent");
+  if (models == json.end() || !models->is_array()) return;
+  for (const nlohmann::json& one : *models) {
+    RecentModel model;
+    take(one, "path", model.path);
+    take(one, "config", model.config);
+    if (!model.path.empty()) recent.push_back(std::move(model));
+  }
+}
+
 /// The model is opened again from wherever the program starts next, so that a relative path would be lost.
-void remember(std::vector<std::string>& recent, std::string path) {
-  if (path.empty()) return;
-  if (path != "default" && path != "tiny") path = std::filesystem::absolute(path).lexically_normal().string();
-  std::erase(recent, path);
-  recent.insert(recent.begin(), path);
+std::string absolute_path(const std::string& path) {
+  if (path.empty() || path == "default" || path == "tiny") return path;
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+void remember(std::vector<RecentModel>& recent, const RecentModel& opened) {
+  if (opened.path.empty()) return;
+  const RecentModel model{absolute_path(opened.path), absolute_path(opened.config)};
+  std::erase_if(recent, [&](const RecentModel& one) { return one.path == model.path; });
+  recent.insert(recent.begin(), model);
   if (recent.size() > kMaxRecent) recent.resize(kMaxRecent);
 }
 
@@ -87,7 +103,7 @@ void look_at_latents(const ModelConfig& config, UiState& ui) {
 
 void follow_jobs(const Session& session, UiState& ui) {
   if (finished(session, ui.open_job)) {
-    remember(ui.settings.recent, ui.open_path);
+    remember(ui.settings.recent, ui.opening);
     start_over(session, ui);
     if (session.model) tell(ui, session.model->name + " is open");
     take_waiting_plan(ui);
@@ -162,11 +178,13 @@ void Selection::extend(Cell cell) {
 }
 
 nlohmann::json settings_to_json(const Settings& settings) {
+  nlohmann::json recent = nlohmann::json::array();
+  for (const auto& [path, config] : settings.recent) recent.push_back({{"path", path}, {"config", config}});
   return {{"version", 1},
           {"theme", static_cast<int>(settings.theme)},
           {"scale", settings.scale},
           {"workspace", static_cast<int>(settings.workspace)},
-          {"recent", settings.recent},
+          {"recent", std::move(recent)},
           {"tour_seen", settings.tour_seen},
           {"board_bar", static_cast<int>(settings.board_bar)},
           {"smoothing", settings.smoothing},
@@ -185,7 +203,7 @@ Settings settings_from_json(const nlohmann::json& json) {
   take_enum(json, "theme", settings.theme, 2);
   take(json, "scale", settings.scale);
   take_enum(json, "workspace", settings.workspace, kNumWorkspaces);
-  take(json, "recent", settings.recent);
+  take_recent(json, settings.recent);
   take(json, "tour_seen", settings.tour_seen);
   take_enum(json, "board_bar", settings.board_bar, 2);
   take(json, "smoothing", settings.smoothing);

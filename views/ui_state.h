@@ -31,12 +31,20 @@ struct LossParts {
   bool operator==(const LossParts&) const = default;
 };
 
+/// A model that was opened, so that it opens the same way again.
+struct RecentModel {
+  std::string path;         ///< absolute, or "default" or "tiny"
+  std::string config = {};  ///< as OpenModel's, absolute
+
+  bool operator==(const RecentModel&) const = default;
+};
+
 /// What the user chose and wants again the next time.
 struct Settings {
   Theme theme = Theme::Dark;
   float scale = 1.0F;  ///< 0.75 to 2
   Workspace workspace = Workspace::Design;
-  std::vector<std::string> recent;  ///< models, newest first
+  std::vector<RecentModel> recent;  ///< newest first
   bool tour_seen = false;
   BoardBar board_bar = BoardBar::Params;
   float smoothing = 0.0F;  ///< of curves, weight of the past in [0, 1)
@@ -145,7 +153,7 @@ struct UiState {
 
   JobId open_job = 0, convert_job = 0, train_job = 0, generate_job = 0, original_job = 0;
   JobId undo_job = 0, redo_job = 0, evaluate_job = 0, export_job = 0;
-  std::string open_path;  ///< of open_job
+  RecentModel opening;  ///< what open_job opens, as it was asked for
   OpenModel open_next;    ///< what ConfirmOpen asks about
   OpenForm open;
   ExportForm export_form;

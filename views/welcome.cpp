@@ -32,19 +32,20 @@ void draw_choices(ActionContext context, float width) {
 }
 
 void draw_recent(ActionContext context, float width) {
-  std::string chosen;
+  const RecentModel* chosen = nullptr;
   int shown = 0;
-  for (const std::string& path : context.ui.settings.recent) {
+  for (const RecentModel& model : context.ui.settings.recent) {
+    const std::string& path = model.path;
     if (path == "tiny" || path == "default" || shown == 4) continue;
     if (shown++ == 0) heading("Recent");
     ImGui::PushID(shown);
     const float x = ImGui::GetCursorPosX();
-    if (ImGui::Selectable("##recent", false, 0, {width, 0})) chosen = path;
+    if (ImGui::Selectable("##recent", false, 0, {width, 0})) chosen = &model;
     ImGui::SameLine(x + px(4));
     clipped_text(path.c_str());
     ImGui::PopID();
   }
-  if (!chosen.empty()) open_model(context, std::move(chosen));
+  if (chosen != nullptr) open_model(context, {.path = chosen->path, .config = chosen->config});
 }
 
 }  // namespace

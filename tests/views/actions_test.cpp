@@ -151,7 +151,7 @@ TEST_F(Actions, APlanThatComesBeforeItsModelWaitsForIt) {
   EXPECT_NE(ui.notice.text.find("open one"), std::string::npos);
   session = opened_session();
   ui.open_job = session.jobs.front().id;
-  ui.open_path = "tiny";
+  ui.opening = {"tiny"};
   follow(session, ui);
   EXPECT_EQ(ui.plan.plan(), sample_plan());
   EXPECT_FALSE(ui.waiting_plan.has_value());
@@ -162,11 +162,23 @@ TEST_F(Actions, RecentModelsAreFoundFromAnyFolder) {
   UiState ui;
   for (const char* path : {"models/./a", "tiny", "/models/b", "models/a"}) {
     ui.open_job = session.jobs.front().id;
-    ui.open_path = path;
+    ui.opening = {path};
     follow(session, ui);
   }
   const std::string here = std::filesystem::current_path() / "models/a";
-  EXPECT_EQ(ui.settings.recent, (std::vector<std::string>{here, "/models/b", "tiny"}));
+  EXPECT_EQ(ui.settings.recent, (std::vector<RecentModel>{{here}, {"/models/b"}, {"tiny"}}));
+}
+
+TEST_F(Actions, ARecentModelKeepsTheConfigThatItWasOpenedWith) {
+  const Session session = opened_session();
+  UiState ui;
+  for (const RecentModel& model : {RecentModel{"/w.safetensors"}, RecentModel{"/w.safetensors", "configs/c.json"}}) {
+    ui.open_job = session.jobs.front().id;
+    ui.opening = model;
+    follow(session, ui);
+  }
+  const std::string config = std::filesystem::current_path() / "configs/c.json";
+  EXPECT_EQ(ui.settings.recent, (std::vector<RecentModel>{{"/w.safetensors", config}}));
 }
 
 TEST_F(Actions, AModelWithoutATemplateIsNotAskedToChat) {

@@ -122,17 +122,18 @@ TEST_F(TheOpenDialog, WaitsForTheAnswerToWhatIsInTheField) {
 }
 
 TEST_F(TheOpenDialog, MarksRecentModelsThatAreGoneAndForgetsThem) {
-  ui_.settings.recent = {"/no/such/model", "tiny"};
+  ui_.settings.recent = {{"/no/such/model"}, {"tiny", "/configs/c.json"}};
   act([](ImGuiTestContext* user) {
     user->KeyPress(static_cast<int>(ImGuiMod_Ctrl) | static_cast<int>(ImGuiKey_O));
     user->Yield(3);
     EXPECT_TRUE((user->ItemInfo("**/##model").ItemFlags & ImGuiItemFlags_Disabled) != 0);
     user->ItemClick("**/\u00d7");
   });
-  EXPECT_EQ(ui_.settings.recent, std::vector<std::string>{"tiny"});
+  EXPECT_EQ(ui_.settings.recent, (std::vector<RecentModel>{{"tiny", "/configs/c.json"}}));
   act([](ImGuiTestContext* user) { user->ItemClick("**/##tiny"); });
   ASSERT_EQ(posted<PreviewModel>().size(), 1U);
   EXPECT_EQ(posted<PreviewModel>()[0].path, "tiny");
+  EXPECT_EQ(posted<PreviewModel>()[0].config, "/configs/c.json");
 }
 
 TEST_F(TheOpenDialog, ClosesOnEscapeWithoutOpening) {

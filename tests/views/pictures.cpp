@@ -35,7 +35,7 @@ Session previewed(bool refused) {
 }
 
 void show_open(UiState& ui) {
-  ui.settings.recent = {kPreviewed, "tiny", "/no/such/model.gguf"};
+  ui.settings.recent = {{kPreviewed}, {"tiny"}, {"/no/such/model.gguf"}};
   ui.dialog = Dialog::Open;
   ui.open.path = ui.open.asked.path = kPreviewed;
 }
@@ -70,7 +70,8 @@ const Scene kScenes[] = {
     {"open-empty", empty_session,
      [](UiState& ui) {
        ui.dialog = Dialog::Open;
-       ui.settings.recent = {"/models/Llama-3.1-8B", "tiny", "/no/such/model-with-a-rather-long-name-Q4_K_M.gguf"};
+       ui.settings.recent = {
+           {"/models/Llama-3.1-8B"}, {"tiny"}, {"/no/such/model-with-a-rather-long-name-Q4_K_M.gguf"}};
      }},
     {"export",
      [] {

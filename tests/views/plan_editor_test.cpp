@@ -127,11 +127,12 @@ TEST(Settings, SurviveARoundTripAndDamage) {
   Settings settings;
   settings.theme = Theme::Light;
   settings.scale = 1.5F;
-  settings.recent = {"tiny", "/models/a b"};
+  settings.recent = {{"tiny"}, {"/models/a b", "/configs/c.json"}};
   settings.smoothing = 0.5F;
   settings.loss_parts = {.next_token = false, .kl = true, .balance = false, .lr = true};
   EXPECT_EQ(settings_from_json(settings_to_json(settings)), settings);
   EXPECT_EQ(settings_from_json(nlohmann::json::parse(R"({"scale": "big", "theme": 9, "recent": 3})")), Settings());
+  EXPECT_EQ(settings_from_json(nlohmann::json::parse(R"({"recent": [1, {"path": 2}, {"config": "c"}]})")), Settings());
   EXPECT_FLOAT_EQ(settings_from_json(nlohmann::json{{"scale", 50}}).scale, 2.0F);
   EXPECT_EQ(settings_from_json(nlohmann::json::array()), Settings());
 }
