@@ -1,4 +1,6 @@
-"""Trains this model further on a text: accelerate launch --config_file fsdp2.yaml continue_training.py --text FILE"""
+"""Trains this model further on a text:
+accelerate launch --config_file fsdp2.yaml --num_processes GPUS continue_training.py --text FILE
+"""
 
 import argparse
 import pathlib
@@ -8,6 +10,10 @@ from accelerate import Accelerator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 HERE = pathlib.Path(__file__).parent
+
+
+def load():
+    return AutoModelForCausalLM.from_pretrained(HERE, trust_remote_code=True)
 
 
 def windows(tokenizer, text, length):
@@ -26,12 +32,15 @@ def main():
     arguments = parser.parse_args()
 
     accelerator = Accelerator()
-    tokenizer = AutoTokenizer.from_pretrained(HERE)
-    model = AutoModelForCausalLM.from_pretrained(HERE, trust_remote_code=True).train()
+    tokenizer = AutoTokenizer.from_pretrained(HERE, trust_remote_code=True)
+    model = load().train()
     data = windows(tokenizer, pathlib.Path(arguments.text).read_text(encoding="utf-8"), arguments.window)
+    needed = arguments.batch * accelerator.num_processes
+    if len(data) < needed:
+        parser.error(f"{arguments.text} has {len(data)} windows of {arguments.window} tokens, one step needs {needed}")
     loader = torch.utils.data.DataLoader(data, batch_size=arguments.batch, shuffle=True, drop_last=True)
-    model, loader = accelerator.prepare(model, loader)  # FSDP2 wants the model first, then its optimiser
-    optimizer = accelerator.prepare(torch.optim.AdamW(model.parameters(), lr=arguments.lr))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.lr)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)  # FSDP2 wants both at once
     for step, ids in enumerate(loader):
         loss = model(input_ids=ids, labels=ids).loss
         accelerator.backward(loss)
@@ -39,8 +48,13 @@ def main():
         optimizer.step()
         optimizer.zero_grad()
         accelerator.print(f"step {step} loss {loss.item():.4f}")
-    accelerator.unwrap_model(model).save_pretrained(arguments.out, state_dict=accelerator.get_state_dict(model))
-    tokenizer.save_pretrained(arguments.out)
+    state = accelerator.get_state_dict(model)  # gathered: every process takes part
+    if accelerator.is_main_process:
+        whole = load()  # the sharded one is of a class of its own, which transformers could not open again
+        whole.load_state_dict(state)
+        whole.save_pretrained(arguments.out)
+        tokenizer.save_pretrained(arguments.out)
+    accelerator.end_training()
 
 
 if __name__ == "__main__":
