@@ -117,7 +117,7 @@ TEST(TheProgram, ShowsConvertedLayersAndTheirLossInItsWindow) {
   EXPECT_GT(cell_pixels(image, kBoard, kMla), 1000);
   EXPECT_GT(cell_pixels(image, kBoard, kMoe), 1000);
   constexpr Part kPlot{0.25, 0.74, 0.19, 0.40};
-  EXPECT_GT(columns_of(image, kPlot, kLoss), 300U);
+  EXPECT_GT(columns_of(image, kPlot, kLoss), 200U);  // 6 of 10 steps are done at least: 5/9 of some 500 columns
 }
 
 TEST(TheProgram, GoesOnWhereItsSettingsCannotBeKept) {
