@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/places.h"
+#include "tests/support/python.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temporary_folder.h"
 
@@ -145,6 +146,33 @@ TEST(Export, RefusesAFormThatDoesNotFitAndWritesNothing) {
     EXPECT_FALSE(fs::exists(folder / "out.gguf")) << form;
   }
   EXPECT_EQ(error_of("export tiny --to onnx -o " + (folder / "out")).at("code"), "E_EXPORT");
+}
+
+/// FSDP2 itself needs a GPU; all else of the export's README runs here, in two processes.
+TEST(Export, IsTrainedFurtherByTheScriptBesideIt) {
+  LATHE_NEEDS_PYTHON("accelerate transformers torch");
+  const TemporaryFolder folder;
+  json_of("convert tiny --plan tiny-demo -o " + (folder / "model"));
+  json_of("export " + (folder / "model") + " --to hf -o " + (folder / "out"));
+  const std::string text = folder / "book.txt";
+  std::string prose(60000, ' ');
+  std::ifstream(kTiny / "../text/prose.txt").read(prose.data(), std::ssize(prose));
+  std::ofstream(text) << prose;
+  const auto train = [&](const std::string& arguments) {
+    return run_program("cd " + (folder / "out") + " && HF_HUB_OFFLINE=1 ACCELERATE_USE_CPU=true OMP_NUM_THREADS=1 '" +
+                       LATHE_PYTHON "' -m torch.distributed.run --standalone --nproc_per_node 2 continue_training.py " +
+                       arguments + " --text " + text + " 2>&1");
+  };
+  const ProgramResult trained = train("--window 64 --batch 8 --out " + (folder / "trained"));
+  ASSERT_EQ(trained.status, 0) << trained.out;
+  EXPECT_THAT(trained.out, HasSubstr("step 9 loss"));
+  const auto nll = [&](const std::string& model) {
+    return json_of("eval " + (folder / model) + " --text " + text).at("nll").get<double>();
+  };
+  EXPECT_LT(nll("trained"), nll("model") - 0.02);
+  EXPECT_EQ(json_of("info " + (folder / "trained")).at("params"), json_of("info " + (folder / "model")).at("params"));
+  EXPECT_TRUE(fs::exists(folder / "trained/modeling_lathe.py"));
+  EXPECT_THAT(train("--window 1024 --batch 1000").out, HasSubstr("one step needs 2000"));
 }
 
 TEST(Verify, FindsNothingInWhatWasExportedAndTheByteThatWasChanged) {
