@@ -26,12 +26,17 @@ std::string short_name(const std::string& path) {
   return clean.has_filename() ? clean.filename().string() : clean.parent_path().filename().string();
 }
 
+/// "30: 21 GQA + 9 MLA, dense"
 std::string layers_text(const ModelConfig& config) {
-  const auto count = [&](auto is) { return static_cast<long long>(std::ranges::count_if(config.layers, is)); };
-  const long long mla = count([](const LayerConfig& layer) { return layer.attention.kind == AttentionKind::Mla; });
-  const long long moe = count([](const LayerConfig& layer) { return layer.feed_forward.kind == FeedForwardKind::Moe; });
-  const auto layers = static_cast<long long>(config.num_layers());
-  return format("%lld: %lld GQA, %lld MLA; %lld dense, %lld MoE", layers, layers - mla, mla, layers - moe, moe).c_str();
+  const auto layers = config.num_layers();
+  const auto split = [&](auto is_new, const std::string& old_kind, const std::string& new_kind) {
+    const std::int64_t count = std::ranges::count_if(config.layers, is_new);
+    if (count == 0 || count == layers) return count == 0 ? old_kind : new_kind;
+    return text(layers - count, " ", old_kind, " + ", count, " ", new_kind);
+  };
+  const auto is_mla = [](const LayerConfig& layer) { return layer.attention.kind == AttentionKind::Mla; };
+  const auto is_moe = [](const LayerConfig& layer) { return layer.feed_forward.kind == FeedForwardKind::Moe; };
+  return text(layers, ": ", split(is_mla, "GQA", "MLA"), ", ", split(is_moe, "dense", "MoE"));
 }
 
 std::string dtypes_text(const ModelPreview& preview) {
@@ -74,7 +79,7 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
 
 void OpenDialog::draw(ActionContext context) {
   if (context.ui.dialog != Dialog::Open) return;
-  if (!begin_modal(kTitle, context.ui, 920)) return;
+  if (!begin_modal(kTitle, context.ui, 1120)) return;
   if (ImGui::IsWindowAppearing()) {
     missing_.clear();
     for (const auto& [path, config] : context.ui.settings.recent) {
@@ -84,7 +89,7 @@ void OpenDialog::draw(ActionContext context) {
     }
   }
   draw_path(context);
-  const float height = std::min(px(480), ImGui::GetMainViewport()->WorkSize.y - px(232));
+  const float height = std::min(px(640), ImGui::GetMainViewport()->WorkSize.y - px(232));
   if (ImGui::BeginChild("recent", {px(232), height})) draw_recent(context, ImGui::GetContentRegionAvail().x);
   ImGui::EndChild();
   ImGui::SameLine(0, px(20));
@@ -147,14 +152,15 @@ void OpenDialog::draw_recent(ActionContext context, float width) {
     const float x = ImGui::GetCursorPosX();
     ImGui::PushStyleColor(ImGuiCol_Text, missing ? colors().faint : colors().text);
     if (ImGui::Selectable(format("##%.80s", short_name(path).c_str()).c_str(), path == ui.open.path,
-                          missing ? ImGuiSelectableFlags_Disabled : 0, {width - remove, 0}))
+                          missing ? ImGuiSelectableFlags_Disabled : 0, {width - remove, ImGui::GetFrameHeight()}))
       picked = model;
     const std::string place = model.config.empty() ? path : path + "\nwith " + model.config;
     explain((missing ? path + "\nis no longer there" : place).c_str());
     ImGui::SameLine(x + px(4));
     const std::string name = missing ? "missing: " + short_name(path) : short_name(path);
+    ImGui::AlignTextToFramePadding();
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    ImGui::PushClipRect(at, {at.x + width - remove - px(8), at.y + ImGui::GetTextLineHeight() + px(4)}, true);
+    ImGui::PushClipRect(at, {at.x + width - remove - px(8), at.y + ImGui::GetFrameHeight()}, true);
     ImGui::TextUnformatted(name.c_str());
     ImGui::PopClipRect();
     ImGui::PopStyleColor();

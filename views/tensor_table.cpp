@@ -109,12 +109,12 @@ void TensorTable::draw_header(bool with_files) {
   ImGui::TableSetupScrollFreeze(0, 1);
   ImGui::TableSetupColumn("Name", ImGuiTableColumnFlags_WidthStretch, 3.0F);
   ImGui::TableSetupColumn("Shape", ImGuiTableColumnFlags_WidthFixed | ImGuiTableColumnFlags_PreferSortDescending,
-                          px(112));
-  ImGui::TableSetupColumn("Type", ImGuiTableColumnFlags_WidthFixed, px(48));
+                          px(96));
+  ImGui::TableSetupColumn("Type", ImGuiTableColumnFlags_WidthFixed, px(44));
   ImGui::TableSetupColumn("Bytes", ImGuiTableColumnFlags_WidthFixed | ImGuiTableColumnFlags_PreferSortDescending,
-                          px(72));
+                          px(66));
   if (with_files) {
-    ImGui::TableSetupColumn("State", ImGuiTableColumnFlags_WidthFixed, px(88));
+    ImGui::TableSetupColumn("State", ImGuiTableColumnFlags_WidthFixed, px(78));
     ImGui::TableSetupColumn("File", ImGuiTableColumnFlags_WidthStretch, 1.4F);
   }
   ImGui::TableHeadersRow();
