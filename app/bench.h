@@ -25,7 +25,8 @@ struct BenchOptions {
 /// Measures the program itself on one model: load, prefill, decode and memory for each dtype, full training for each
 /// dtype, reading of files, conversion of one layer of each kind, and the same beside transformers. Every figure is
 /// measured now. {"model", "device", "threads", "speed": [...], "tokenizer_mb_per_second", "read_gb_per_second": {...},
-/// "training": [...], "conversion": [...], "against": {...}} Throws Error if the model cannot be opened or Python has no transformers; Cancelled.
+/// "training": [...], "conversion": [...], "against": {...}} Throws Error if the model cannot be opened or Python has
+/// no transformers; Cancelled.
 nlohmann::json run_bench(const BenchOptions& options, const Job& job = {});
 
 }  // namespace lathe

@@ -64,8 +64,7 @@ double median(std::vector<double> values) {
 }
 
 BenchModel open_for_bench(const BenchOptions& options, const std::string& dtype, const Job& job) {
-  const OpenModel open{
-      .path = options.model, .device = options.device, .dtype = dtype, .config = options.config};
+  const OpenModel open{.path = options.model, .device = options.device, .dtype = dtype, .config = options.config};
   malloc_trim(0);  // what earlier measurements freed is not this one's
   const std::int64_t base_anonymous_bytes = process_status("RssAnon");
   open_model(open, job);

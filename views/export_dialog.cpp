@@ -118,7 +118,9 @@ void draw_buttons(ActionContext context) {
     ImGui::AlignTextToFramePadding();
     clipped_text(why_not);
   }
-  if (choose) context.commands.ask(AskPath{PathFor::ExportModel, /*from_dialog=*/true});  // this dialog comes back with the answer
+  if (choose)
+    context.commands.ask(
+        AskPath{PathFor::ExportModel, /*from_dialog=*/true});  // this dialog comes back with the answer
   if (choose || close) {
     context.ui.dialog = Dialog::None;
     ImGui::CloseCurrentPopup();

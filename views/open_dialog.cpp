@@ -116,7 +116,7 @@ void OpenDialog::draw_path(ActionContext context) {
     context.commands.ask(AskPath{file     ? PathFor::OpenModelFile
                                  : folder ? PathFor::OpenModelFolder
                                           : PathFor::OpenModelConfig,
-                                /*from_dialog=*/true});
+                                 /*from_dialog=*/true});
     close(context);
   }
   ask_when_typed(context);

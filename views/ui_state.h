@@ -154,7 +154,7 @@ struct UiState {
   JobId open_job = 0, convert_job = 0, train_job = 0, generate_job = 0, original_job = 0;
   JobId undo_job = 0, redo_job = 0, evaluate_job = 0, export_job = 0;
   RecentModel opening;  ///< what open_job opens, as it was asked for
-  OpenModel open_next;    ///< what ConfirmOpen asks about
+  OpenModel open_next;  ///< what ConfirmOpen asks about
   OpenForm open;
   ExportForm export_form;
   std::string model;  ///< which the selection and the plan belong to

@@ -41,8 +41,8 @@ void bench(const BenchOptions& bench_options, const CliOptions& options) {
     if (!options.quiet) std::fprintf(stderr, "%s\n", progress.stage.c_str());
   });
   nlohmann::json figures = run_or_cancel(bench_options, job);
-  figures["frame"] =
-      measure_frame_cost(config_from_json(open_checkpoint(model_path(bench_options.model), {}, bench_options.config).config_json()));
+  figures["frame"] = measure_frame_cost(
+      config_from_json(open_checkpoint(model_path(bench_options.model), {}, bench_options.config).config_json()));
   options.json ? print_json(figures) : print_figures(figures);
 }
 

@@ -15,7 +15,6 @@
 #include "model/nn/load.h"
 #include "model/nn/match_tensors.h"
 #include "model/nn/names.h"
-#include "model/nn/names.h"
 #include "model/nn/weight_values.h"
 #include "model/train/init.h"
 

@@ -58,6 +58,7 @@ class GgufExport {
         add(experts(source.name));
       }
     }
+    if (architecture_ == GgufArchitecture::Qwen2Moe && model_.config.tie_word_embeddings) add_head();
     return std::move(tensors_);
   }
 
@@ -198,6 +199,14 @@ class GgufExport {
       for (std::size_t j = 0; j < width; ++j) result[j * height + i] = values[i * width + j];
     }
     return result;
+  }
+
+  /// llama.cpp's qwen2moe, unlike the others, takes no head from the embedding. Source: src/models/qwen2moe.cpp.
+  void add_head() {
+    const RowSource& embedding = *sources_.at("model.embed_tokens.weight");
+    const StoredType type = stored_type(embedding);
+    const auto bytes = [&embedding, type](const Put& put) { put_rows(embedding, type, {}, put); };
+    tensors_.push_back({"output.weight", type, embedding.shape, bytes});
   }
 
   void add_divisors(const RopeScaling& rope) {

@@ -82,8 +82,8 @@ TEST_F(WeightsWithoutConfig, SayWhenTheNamedConfigIsMissingOrAnothers) {
 
 TEST_F(WeightsWithoutConfig, DoNotTakeTheTokenizerOfTheFolderThatTheProgramRunsIn) {
   fs::copy(kTiny / "config.json", folder_.path());
-  const ProgramResult result = run_program("cd " + (folder_ / "rest") + " && " + kProgram + "info " + weights_ +
-                                           " --json 2>/dev/null");
+  const ProgramResult result =
+      run_program("cd " + (folder_ / "rest") + " && " + kProgram + "info " + weights_ + " --json 2>/dev/null");
   ASSERT_EQ(result.status, 0);
   EXPECT_TRUE(nlohmann::json::parse(result.out).at("tokenizer").is_null());
 }

@@ -137,6 +137,7 @@ def write_quantized(out, seed, count):
 
 def expected_tensors(name, value, config):
     """What llama.cpp's converter makes of one Hugging Face tensor, but for the stacking of experts."""
+    value = value.squeeze()
     mla = "kv_lora_rank" in config
     heads, kv_heads = config["num_attention_heads"], config.get("num_key_value_heads")
     if name.endswith("e_score_correction_bias"):
@@ -169,7 +170,10 @@ def check_export(path, folder):
     found = {tensor.name: tensor.data.reshape([int(n) for n in reversed(tensor.shape)]) for tensor in reader.tensors}
     experts = {}
     checked = 0
-    for hf_name, hf_value in load_file(folder / "model.safetensors").items():
+    tensors = load_file(folder / "model.safetensors")
+    if architecture == "qwen2moe":  # its loader takes no head from the embedding
+        tensors.setdefault("lm_head.weight", tensors["model.embed_tokens.weight"])
+    for hf_name, hf_value in tensors.items():
         for name, value in expected_tensors(hf_name, hf_value, config):
             parts = name.split(".")
             if "experts" in parts:
