@@ -116,7 +116,8 @@ class LatheLatentAttention(nn.Module):
         has_norm = sizes.get("latent_norm", False)
         self.kv_a_layernorm = LatheRMSNorm(self.rank, LATENT_NORM_EPS) if has_norm else nn.Identity()
         self.kv_b_proj = nn.Linear(self.rank, self.heads * (self.nope + self.v_dim), bias=False)
-        self.o_proj = nn.Linear(self.heads * self.v_dim, config.hidden_size, bias=config.attention_output_bias)
+        has_bias = config.attention_output_bias or sizes.get("output_bias", False)
+        self.o_proj = nn.Linear(self.heads * self.v_dim, config.hidden_size, bias=has_bias)
 
     def queries(self, x_BTD):
         q = self.q_b_proj(self.q_a_layernorm(self.q_a_proj(x_BTD))) if hasattr(self, "q_a_proj") else self.q_proj(x_BTD)

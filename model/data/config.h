@@ -39,6 +39,7 @@ struct AttentionConfig {
   std::int64_t qk_rope_head_dim = 0;
   std::int64_t v_head_dim = 0;
   bool query_bias = true;    ///< unfactored q has a bias where the model has attention_bias; DeepSeek's has none
+  bool output_bias = false;  ///< o has a bias of its own, also where the model's other layers have none
   bool latent_norm = false;  ///< kv_a_layernorm: RMSNorm on the latent before kv_b
   /// For each of the qk_rope_head_dim / 2 rotated pairs, which of the model's head_dim / 2 frequencies it turns with.
   std::vector<std::int64_t> rope_pairs;

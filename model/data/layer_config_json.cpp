@@ -43,6 +43,7 @@ AttentionConfig attention_from_json(JsonObject json, const ModelConfig& model) {
     attention.qk_rope_head_dim = size(json, "qk_rope_head_dim", 0);
     attention.v_head_dim = size(json, "v_head_dim", 1);
     attention.query_bias = json.boolean("query_bias", true);
+    attention.output_bias = json.boolean("output_bias", false);
     attention.latent_norm = json.boolean("latent_norm", false);
     attention.rope_pairs = json.integers("rope_pairs");
     json.expect(attention.qk_nope_head_dim + attention.qk_rope_head_dim > 0, "queries and keys would be empty",
@@ -107,6 +108,7 @@ nlohmann::json attention_to_json(const AttentionConfig& mla) {
           {"latent_norm", mla.latent_norm},
           {"rope_pairs", mla.rope_pairs}};
   if (!mla.query_bias) json["query_bias"] = false;
+  if (mla.output_bias) json["output_bias"] = true;
   return json;
 }
 

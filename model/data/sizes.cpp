@@ -28,7 +28,7 @@ std::int64_t mla_params(const ModelConfig& config, const AttentionConfig& mla) {
     params += kv_a_rows;
     params += mla.q_lora_rank > 0 ? mla.q_lora_rank : mla.query_bias ? q_rows : 0;
   }
-  if (config.attention_output_bias) params += config.hidden_size;
+  if (config.attention_output_bias || mla.output_bias) params += config.hidden_size;
   return params;
 }
 

@@ -86,7 +86,7 @@ nlohmann::json deepseek_config(const ModelConfig& config, const char* model_type
                {"qk_rope_head_dim", mla.qk_rope_head_dim},
                {"v_head_dim", mla.v_head_dim},
                {"rope_interleave", true},
-               {"attention_bias", constant || config.attention_bias || config.attention_output_bias},
+               {"attention_bias", constant || config.attention_bias || config.attention_output_bias || mla.output_bias},
                {"n_routed_experts", moe.num_experts},
                {"n_shared_experts", shared},
                {"num_experts_per_tok", moe.num_experts_per_tok},

@@ -101,6 +101,7 @@ class Fit {
       }
     }
     if (!mla.latent_norm) refuse("latents that are not normalised", "kv_a_layernorm, trained with the model");
+    if (mla.output_bias) refuse("a bias on o", "none");
     if (mla.qk_rope_head_dim == 0 || mla.qk_nope_head_dim == 0)
       refuse("heads of one part", "a rotated and a plain part");
     if (config_.attention_bias || config_.mlp_bias) refuse("biases", "none");

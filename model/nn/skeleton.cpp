@@ -44,7 +44,8 @@ LatentAttention mla(const ModelConfig& config, const AttentionConfig& sizes) {
                             .kv_a = linear({sizes.kv_lora_rank + sizes.qk_rope_head_dim, config.hidden_size, bias}),
                             .kv_a_norm_R = sizes.latent_norm ? meta({sizes.kv_lora_rank}) : at::Tensor(),
                             .kv_b = linear({kv_b_rows, sizes.kv_lora_rank, false}),
-                            .o = linear({config.hidden_size, heads * sizes.v_head_dim, config.attention_output_bias})};
+                            .o = linear({config.hidden_size, heads * sizes.v_head_dim,
+                                         config.attention_output_bias || sizes.output_bias})};
   if (sizes.q_lora_rank > 0) {
     attention.q_a = linear({sizes.q_lora_rank, config.hidden_size, bias});
     attention.q_a_norm_Q = meta({sizes.q_lora_rank});

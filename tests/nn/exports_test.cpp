@@ -54,6 +54,7 @@ ModelConfig every_kind() {
   config.bos_token_id = 1;
   config.eos_token_ids = {2};
   config.layers[0].attention = tiny_mla();
+  config.layers[0].attention.output_bias = true;
   config.layers[1].attention = mla_with_own_frequencies();
   config.layers[1].attention.q_lora_rank = 5;
   config.layers[1].attention.latent_norm = true;
@@ -128,6 +129,7 @@ ModelConfig mixtral() {
 
 std::vector<Case> cases() {
   ModelConfig all_latent = of_layers(2, {.attention = mla_with_own_frequencies(), .feed_forward = {}});
+  for (LayerConfig& layer : all_latent.layers) layer.attention.output_bias = true;
   all_latent.rope_scaling = llama3().rope_scaling;
   return {{"every_kind", "hf", "LatheForCausalLM", every_kind()},
           {"normed_queries_and_yarn", "hf", "LatheForCausalLM", normed_queries_and_yarn()},
