@@ -2,11 +2,16 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "converters/convert_layer.h"
+#include "converters/fisher.h"
+#include "converters/registry.h"
 #include "converters/steps.h"
 #include "converters/streams.h"
 #include "model/data/error.h"
@@ -41,7 +46,29 @@ std::string dtype_name(at::ScalarType dtype) {
   }
 }
 
+// More of them change little: the moment is an average over tokens, and its own diagonal is added to it.
+constexpr std::int64_t kFisherWindows = 16;
+
 std::int64_t last_layer(const ConversionPlan& plan) { return plan.layers.rbegin()->first; }
+
+std::set<std::int64_t> fisher_layers(const ConversionPlan& plan) {
+  std::set<std::int64_t> layers;
+  for (const auto& [index, layer] : plan.layers) {
+    if (layer.attention && needs_fisher(layer.attention->method)) layers.insert(index);
+  }
+  return layers;
+}
+
+std::map<std::int64_t, at::Tensor> fisher_of(const Model& original, const ConversionPlan& plan,
+                                             const at::Tensor& ids_BT, Steps& steps) {
+  const std::set<std::int64_t> layers = fisher_layers(plan);
+  if (layers.empty()) return {};
+  return fisher_moments({.model = original,
+                         .ids_BT = ids_BT.narrow(0, 0, std::min(ids_BT.size(0), kFisherWindows)),
+                         .layers = layers,
+                         .seed = plan.seed,
+                         .tick = [&](std::int64_t passes) { steps.add("Fisher moments", passes); }});
+}
 
 // What Steps will count, so that the bar ends exactly at its end.
 std::int64_t total_steps(const ModelConfig& config, const ConversionPlan& plan, const ConvertInputs& inputs) {
@@ -50,6 +77,7 @@ std::int64_t total_steps(const ModelConfig& config, const ConversionPlan& plan, 
   const std::int64_t first = plan.layers.begin()->first;
   const std::int64_t last = last_layer(plan);
   total += windows * (first + 2 * (last - first + 1));
+  total += kFisherPasses * config.num_layers() * std::min(windows, fisher_layers(plan).empty() ? 0 : kFisherWindows);
   total += windows * (kAttentionPasses * plan.num_mla() + kFeedForwardPasses * plan.num_moe());
   return total;
 }
@@ -87,6 +115,7 @@ struct Run {
 // Walks the layers up to the last that changes; the calibration text goes through each as it is by then.
 void apply_plan(const Run& run, Model& model, Receipt& receipt) {
   const ModelConfig planned = planned_config(run.plan, run.original.config);
+  const auto fisher = fisher_of(run.original, run.plan, run.inputs.calibration_ids_BT, run.steps);
   Streams streams(run.original, run.inputs.calibration_ids_BT);
   for (std::int64_t index = 0; index <= last_layer(run.plan); ++index) {
     const auto tick_as = [&](std::string part) {
@@ -95,8 +124,14 @@ void apply_plan(const Run& run, Model& model, Receipt& receipt) {
       };
     };
     const auto convert_part = [&](auto method, std::string part) {
-      ConvertedLayer done =
-          method(LayerTask{run.original, model, planned, run.plan, streams, index, tick_as(std::move(part))});
+      ConvertedLayer done = method(LayerTask{.original = run.original,
+                                             .converted = model,
+                                             .planned = planned,
+                                             .plan = run.plan,
+                                             .streams = streams,
+                                             .index = index,
+                                             .fisher_MM = fisher.contains(index) ? fisher.at(index) : at::Tensor(),
+                                             .tick = tick_as(std::move(part))});
       put(model, index, std::move(done.layer));
       receipt.layers.push_back(std::move(done.receipt));
       if (run.inputs.on_layer) run.inputs.on_layer(receipt.layers.back(), model);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <utility>
 
+#include "converters/mla/measure_attention.h"
 #include "converters/registry.h"
 #include "converters/relative_error.h"
 #include "converters/windows.h"
@@ -123,13 +124,6 @@ std::pair<at::Tensor, at::Tensor> original_feed_forward(const LayerTask& task) {
   return {x_BTD, y_BTD};
 }
 
-// Stages are computed in fp32, and must not be told by how much a narrow dtype rounds the original.
-Layer with_fp32_attention(const Layer& layer, std::int64_t index) {
-  return map_layer(layer, index, [](const std::string& name, const at::Tensor& tensor) {
-    return name.find(".self_attn.") == std::string::npos ? tensor : tensor.to(at::kFloat);
-  });
-}
-
 }  // namespace
 
 ConvertedLayer convert_attention(const LayerTask& task) {
@@ -155,9 +149,11 @@ ConvertedLayer convert_attention(const LayerTask& task) {
                                                           .x_BTD = normed(task.streams.converted_BTD()),
                                                           .original_x_BTD = original_x_BTD,
                                                           .original_y_BTD = original_y_BTD,
+                                                          .fisher_MM = task.fisher_MM,
                                                           .tick = task.tick});
   Layer converted = layer;
   converted.config.attention = planned;
+  if (!result.rope_pairs.empty()) converted.config.attention.rope_pairs = std::move(result.rope_pairs);
   converted.attention = std::move(result.attention);
   LayerReceipt receipt;
   receipt.part = LayerPart::Attention;

@@ -21,6 +21,7 @@ struct LayerTask {
   const ConversionPlan& plan;
   const Streams& streams;  ///< before this layer
   std::int64_t index = 0;
+  at::Tensor fisher_MM{};  ///< of the layer's keys and values; undefined where its method needs none
   std::function<void(std::string_view stage, std::int64_t windows)> tick;
 };
 

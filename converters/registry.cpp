@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "converters/mla/lathe_mla.h"
 #include "converters/mla/transmla.h"
 #include "converters/moe/copy.h"
 #include "converters/moe/drop_upcycling.h"
@@ -20,6 +21,15 @@ constexpr std::array kTransMlaKnobs{
     Knob{"freqfold", "divides head_dim / 2, multiple of head_dim / qk_rope_head_dim", "4",
          "adjacent frequencies that share one rotation; more gathers more energy in the rope key, but mixes speeds"},
     Knob{"balance_kv_ratio", "above 0", "1", "size of keys over that of values in the joint low rank"},
+};
+
+constexpr std::array kLatheMlaKnobs{
+    Knob{"qk_rope_head_dim", "even, 2 to kv heads x head_dim", "32",
+         "width of the one key that keeps RoPE; cached for every token"},
+    Knob{"kv_lora_rank", "1 to 2 x kv heads x head_dim - qk_rope_head_dim", "96",
+         "width of the latent that keys and values are made from; cached for every token"},
+    Knob{"context_length", "0, or 2 to 2^24", "0",
+         "distances up to which RoPE's loss counts: what the model will serve; 0: the calibration windows' length"},
 };
 
 constexpr Knob kNumExperts{"num_experts", "1 to 1024", "8", "experts of the layer"};
@@ -50,6 +60,9 @@ constexpr std::array kDropUpcyclingKnobs{
 };
 
 constexpr std::array kMethods{
+    MethodInfo{"lathe-mla", LayerPart::Attention,
+               "GQA to MLA: RoPE where scores need it, the low rank that the output needs, o_proj solved anew", "Lathe",
+               "qk_rope_head_dim = kv heads x head_dim = kv_lora_rank", kLatheMlaKnobs},
     MethodInfo{"transmla", LayerPart::Attention,
                "GQA to MLA: rotate keys into principal components, keep RoPE on the first, joint low rank of the rest",
                "TransMLA, arXiv:2502.07864", "qk_rope_head_dim = kv heads x head_dim = kv_lora_rank, freqfold 1",
@@ -61,7 +74,10 @@ constexpr std::array kMethods{
                "Nakamura et al., arXiv:2502.19261", "drop_ratio 0, norm_topk_prob true", kDropUpcyclingKnobs},
 };
 
-constexpr std::array kAttention{std::pair<std::string_view, AttentionMethod>{"transmla", transmla}};
+constexpr std::array kAttention{
+    std::pair<std::string_view, AttentionMethod>{"lathe-mla", lathe_mla},
+    std::pair<std::string_view, AttentionMethod>{"transmla", transmla},
+};
 constexpr std::array kFeedForward{
     std::pair<std::string_view, FeedForwardMethod>{"copy", copy_experts},
     std::pair<std::string_view, FeedForwardMethod>{"drop-upcycling", drop_upcycling},
@@ -82,6 +98,8 @@ auto find_method(const Table& table, std::string_view name) {
 std::span<const MethodInfo> methods() { return kMethods; }
 
 AttentionMethod attention_method(std::string_view name) { return find_method(kAttention, name); }
+
+bool needs_fisher(std::string_view name) { return name == "lathe-mla"; }
 
 FeedForwardMethod feed_forward_method(std::string_view name) { return find_method(kFeedForward, name); }
 

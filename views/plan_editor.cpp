@@ -102,8 +102,9 @@ void PlanEditor::reset() {
 
 MlaPlan default_mla(const ModelConfig& config) {
   MlaPlan plan;
+  plan.method = "lathe-mla";
   const std::int64_t cached = 2 * config.num_key_value_heads * config.head_dim;
-  plan.qk_rope_head_dim = round_to(config.head_dim / 2, 2);
+  plan.qk_rope_head_dim = round_to(std::min(cached / 8, config.head_dim), 2);
   plan.kv_lora_rank = round_to(cached / 2 - plan.qk_rope_head_dim, 8);
   while (plan.freqfold > 1 && (config.head_dim / 2) % plan.freqfold != 0) plan.freqfold /= 2;
   return plan;

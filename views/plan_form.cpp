@@ -42,6 +42,13 @@ bool rope_combo(MlaPlan& plan, const ModelConfig& config) {
   return changed;
 }
 
+/// TransMLA takes fewer sizes: the nearest below that divides head_dim.
+void fit_rope(MlaPlan& plan, const ModelConfig& config) {
+  if (plan.method != "transmla") return;
+  plan.qk_rope_head_dim = std::min(plan.qk_rope_head_dim, config.head_dim);
+  while (plan.qk_rope_head_dim > 2 && config.head_dim % plan.qk_rope_head_dim != 0) plan.qk_rope_head_dim -= 2;
+}
+
 bool fold_combo(MlaPlan& plan, const ModelConfig& config) {
   label_left("FreqFold", "Adjacent frequencies that share one rotation when heads are merged; 1 keeps RoRoPE exact");
   bool changed = false;
@@ -57,20 +64,45 @@ bool fold_combo(MlaPlan& plan, const ModelConfig& config) {
   return changed;
 }
 
+bool rope_slider(MlaPlan& plan, const ModelConfig& config) {
+  const bool changed = slider_row("RoPE dims", plan.qk_rope_head_dim, 2, config.num_key_value_heads * config.head_dim,
+                                  "qk_rope_head_dim: so many keep their position, chosen where scores would lose most "
+                                  "without it; they are cached beside the latent");
+  plan.qk_rope_head_dim -= plan.qk_rope_head_dim % 2;
+  return changed;
+}
+
+/// What TransMLA alone has to be told.
+bool transmla_rows(MlaPlan& plan, const ModelConfig& config) {
+  bool changed = rope_combo(plan, config);
+  changed |= fold_combo(plan, config);
+  changed |= real_row("Balance", plan.balance_kv_ratio, "%.3g",
+                      "Norm of keys over values before the joint low rank, so that neither swamps the other");
+  return changed;
+}
+
+bool lathe_mla_rows(MlaPlan& plan, const ModelConfig& config) {
+  bool changed = rope_slider(plan, config);
+  changed |= slider_row("Context", plan.context_length, 0, config.max_position_embeddings,
+                        "context_length: the text length that the model will serve; farther tokens then count for the "
+                        "choice of what keeps RoPE. 0: as long as the calibration windows");
+  return changed;
+}
+
 }  // namespace
 
 bool mla_form(MlaPlan& plan, const ModelConfig& config) {
-  bool changed = method_combo(plan.method, kAttentionMethods,
-                              "transmla: merge the heads, concentrate RoPE, drop it where it is weak, balance, cut the "
-                              "joint rank, absorb (arXiv:2502.07864)");
+  bool changed =
+      method_combo(plan.method, kAttentionMethods,
+                   "lathe-mla: RoPE stays where scores need it, the rank keeps what the output needs, o_proj "
+                   "is solved anew. transmla: merge the heads, concentrate RoPE, drop it where it is weak, "
+                   "balance, cut the joint rank, absorb (arXiv:2502.07864)");
+  if (changed) fit_rope(plan, config);
   const std::int64_t full = 2 * config.num_key_value_heads * config.head_dim - plan.qk_rope_head_dim;
   changed |= slider_row("Latent rank", plan.kv_lora_rank, 1, std::max<std::int64_t>(1, full),
                         "kv_lora_rank: numbers of the latent that replaces keys and values in the cache. At full rank "
                         "the low rank loses nothing");
-  changed |= rope_combo(plan, config);
-  changed |= fold_combo(plan, config);
-  changed |= real_row("Balance", plan.balance_kv_ratio, "%.3g",
-                      "Norm of keys over values before the joint low rank, so that neither swamps the other");
+  changed |= plan.method == "transmla" ? transmla_rows(plan, config) : lathe_mla_rows(plan, config);
   return changed;
 }
 

@@ -44,11 +44,16 @@ void size_row(const char* name, std::int64_t before, std::int64_t after, ShortTe
 }
 
 std::string settings_text(const PlanEntry& entry) {
-  if (entry.part == LayerPart::Attention)
-    return format("%s  rank %lld, RoPE %lld, FreqFold %lld", entry.mla.method.c_str(),
-                  static_cast<long long>(entry.mla.kv_lora_rank), static_cast<long long>(entry.mla.qk_rope_head_dim),
-                  static_cast<long long>(entry.mla.freqfold))
+  if (entry.part == LayerPart::Attention) {
+    const MlaPlan& mla = entry.mla;
+    const ShortText own = mla.method == "transmla" ? format("FreqFold %lld", static_cast<long long>(mla.freqfold))
+                          : mla.context_length == 0
+                              ? format("context of the calibration")
+                              : format("context %lld", static_cast<long long>(mla.context_length));
+    return format("%s  rank %lld, RoPE %lld, %s", mla.method.c_str(), static_cast<long long>(mla.kv_lora_rank),
+                  static_cast<long long>(mla.qk_rope_head_dim), own.c_str())
         .c_str();
+  }
   const MoePlan& moe = entry.moe;
   const ShortText own =
       moe.method == "copy" ? format("noise %.3g", moe.noise) : format("%.0f %% anew", 100 * moe.drop_ratio);

@@ -15,16 +15,23 @@ namespace lathe {
 /// Source: TransMLA, arXiv:2502.07864, section 4.3 (balanced key-value).
 MergedAttention balance(const MergedAttention& attention, double ratio);
 
-/// An attention whose position-free key and value pass through R dims.
+/// An attention whose position-free key and value z pass through R dims: the latent is encode z, and decode makes of it
+/// what is nearest to z.
 struct LowRankAttention {
-  MergedAttention attention;       ///< key and value are the projections onto the R dims
-  at::Tensor basis_ER;             ///< orthonormal columns: the principal components that were kept
-  std::vector<float> eigenvalues;  ///< of the joint second moment, all E of them, descending
+  MergedAttention attention;  ///< key and value are what decode gives
+  at::Tensor encode_RE;
+  at::Tensor decode_ER;
+  std::vector<float> eigenvalues;  ///< of the (weighted) joint second moment, all E of them, descending
 };
 
 /// Keeps the R principal components of [position-free key; value] over the calibration tokens. The squared error per
 /// token is the sum of the other eigenvalues.  Source: TransMLA, section 4.3 (activation-based joint PCA).
 LowRankAttention cut_rank(const MergedAttention& attention, std::int64_t rank);
+
+/// Keeps the R components whose loss would change what the model says most: z is weighted with the root of the Fisher
+/// moment F (its own diagonal grown by 5 %), decode = F^-1/2 U and encode = U^T F^1/2 for the top eigenvectors U of
+/// F^1/2 E[z z^T] F^1/2. Needs fisher_MM; the Fisher-weighted error per token is the sum of the other eigenvalues.
+LowRankAttention cut_rank_by_fisher(const MergedAttention& attention, std::int64_t rank);
 
 /// The MLA layer that computes the same: decompression absorbed into kv_b, the rotated key basis into the queries,
 /// which are scaled by sqrt((N + P) / K) because MLA divides scores by sqrt(N + P) and the original by sqrt(K).

@@ -47,6 +47,15 @@ at::Tensor up_of_heads(const ModelConfig& config, const at::Tensor& basis_LL) {
   return up_GKL.repeat_interleave(repeat, 0);
 }
 
+/// blockdiag(matrix, 1) moment blockdiag(matrix, 1)^T: keys change, values do not.
+at::Tensor change_keys(const at::Tensor& moment_MM, const at::Tensor& matrix_LL) {
+  if (!moment_MM.defined()) return moment_MM;
+  const std::int64_t width = matrix_LL.size(0);
+  const at::Tensor key_rows = matrix_LL.matmul(moment_MM.narrow(0, 0, width));
+  const at::Tensor rows_MM = at::cat({key_rows, moment_MM.narrow(0, width, width)});
+  return at::cat({rows_MM.narrow(1, 0, width).matmul(matrix_LL.t()), rows_MM.narrow(1, width, width)}, 1);
+}
+
 at::Tensor turn_first_dims(const at::Tensor& x, const RopeTable& table) {
   const std::int64_t rotated = 2 * table.cos_TF.size(1);
   return at::cat({apply_rope(x.narrow(-1, 0, rotated), table), x.narrow(-1, rotated, x.size(-1) - rotated)}, -1);
@@ -69,6 +78,24 @@ MergedAttention merge_heads(const ModelConfig& config, const GroupedQueryAttenti
   merged.output = attention.o;
   merged.has_bias = attention.q.bias_O.defined();
   return merged;
+}
+
+at::Tensor in_merged_order(const ModelConfig& config, const at::Tensor& moment_MM) {
+  std::vector<std::int64_t> order = merged_order(config);
+  const auto width = std::ssize(order);
+  for (std::int64_t i = 0; i < width; ++i) order.push_back(width + i);
+  const at::Tensor rows = at::tensor(order, at::kLong).to(moment_MM.device());
+  return moment_MM.index_select(0, rows).index_select(1, rows);
+}
+
+MergedAttention change_key_basis(const MergedAttention& attention, const at::Tensor& basis_LL,
+                                 const at::Tensor& dual_LL) {
+  MergedAttention changed = attention;
+  changed.key_LX = basis_LL.matmul(attention.key_LX);
+  changed.key_up_HKL = attention.key_up_HKL.matmul(dual_LL.t());
+  changed.moment_MM = change_keys(attention.moment_MM, basis_LL);
+  changed.fisher_MM = change_keys(attention.fisher_MM, dual_LL);
+  return changed;
 }
 
 at::Tensor keys_and_values(const MergedAttention& attention, const at::Tensor& x_BTD) {

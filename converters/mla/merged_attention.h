@@ -27,11 +27,20 @@ struct MergedAttention {
   Linear output;                         ///< as in the layer
   bool has_bias = false;                 ///< whether the layer's projections have biases
   at::Tensor moment_MM;                  ///< E[z z^T] of z = [key; value] over the calibration tokens, uncentred
+  at::Tensor fisher_MM;                  ///< E[g g^T] of g = d NLL / dz; undefined where a method needs none
 };
 
 /// Joins the key-value heads: exact. The pairs of head 0 come first, then those of head 1, ...; all first parts, then
-/// all second parts. Leaves moment_MM undefined.  Source: TransMLA, arXiv:2502.07864, section 4.1.
+/// all second parts. Leaves the moments undefined.  Source: TransMLA, arXiv:2502.07864, section 4.1.
 MergedAttention merge_heads(const ModelConfig& config, const GroupedQueryAttention& attention);
+
+/// Rows and columns of a moment [M,M] of k_proj's and v_proj's outputs, as merge_heads() orders keys and values.
+at::Tensor in_merged_order(const ModelConfig& config, const at::Tensor& moment_MM);
+
+/// The same attention with key' = basis key. `dual_LL` is the inverse of basis_LL, transposed (for an orthogonal basis
+/// the basis itself): what reads the key, key_up and the gradient, follows by it. rope_pairs stay as they are.
+MergedAttention change_key_basis(const MergedAttention& attention, const at::Tensor& basis_LL,
+                                 const at::Tensor& dual_LL);
 
 /// Key and value of each token: x_BTD -> fp32 [B,T,2L].
 at::Tensor keys_and_values(const MergedAttention& attention, const at::Tensor& x_BTD);

@@ -27,12 +27,14 @@ struct AttentionTask {
   at::Tensor x_BTD;                ///< inputs that passed the layers converted so far: statistics are taken of these
   at::Tensor original_x_BTD;       ///< inputs in the model before the conversion: errors are measured on these
   at::Tensor original_y_BTD;       ///< what the layer's attention makes of original_x, in fp32
+  at::Tensor fisher_MM{};          ///< of the layer, see fisher.h; undefined for methods that do not ask for it
   /// Called often, with the number of windows worked through since the last call; throws Cancelled to stop.
   std::function<void(std::string_view stage, std::int64_t windows)> tick;
 };
 
 struct AttentionResult {
   LatentAttention attention;
+  std::vector<std::int64_t> rope_pairs;  ///< empty: as planned
   std::vector<StageCost> stages;
   LatentSpectrum spectrum;
 };

@@ -25,18 +25,6 @@ std::vector<std::int64_t> group_pairs(const ModelConfig& config, std::int64_t fi
 // vectors as they are, so the spectrum stays undamped here.
 at::Tensor principal_components(const at::Tensor& moment) { return std::get<1>(at::linalg_eigh(moment)).flip(1).t(); }
 
-// Applies an orthogonal matrix to the key; what reads the key (key_up, moment) follows.
-MergedAttention turn_key(const MergedAttention& attention, const at::Tensor& basis_LL) {
-  MergedAttention turned = attention;
-  turned.key_LX = basis_LL.matmul(attention.key_LX);
-  turned.key_up_HKL = attention.key_up_HKL.matmul(basis_LL.t());
-  const std::int64_t width = basis_LL.size(0);
-  const at::Tensor key_rows = basis_LL.matmul(attention.moment_MM.narrow(0, 0, width));
-  const at::Tensor rows_MM = at::cat({key_rows, attention.moment_MM.narrow(0, width, width)});
-  turned.moment_MM = at::cat({rows_MM.narrow(1, 0, width).matmul(basis_LL.t()), rows_MM.narrow(1, width, width)}, 1);
-  return turned;
-}
-
 }  // namespace
 
 MergedAttention rotate_pairs(const MergedAttention& attention, const MlaPlan& plan, const ModelConfig& config) {
@@ -63,7 +51,8 @@ MergedAttention rotate_pairs(const MergedAttention& attention, const MlaPlan& pl
   }
   first.insert(first.end(), rest.begin(), rest.end());
   const at::Tensor basis_JJ = at::cat(first);
-  MergedAttention rotated = turn_key(attention, at::block_diag({basis_JJ, basis_JJ}));
+  const at::Tensor basis_LL = at::block_diag({basis_JJ, basis_JJ});
+  MergedAttention rotated = change_key_basis(attention, basis_LL, basis_LL);
   rotated.rope_pairs = first_frequencies;
   rotated.rope_pairs.insert(rotated.rope_pairs.end(), rest_frequencies.begin(), rest_frequencies.end());
   return rotated;
@@ -82,7 +71,11 @@ MergedAttention drop_rope(const MergedAttention& attention, std::int64_t kept) {
   MergedAttention dropped = attention;
   dropped.key_LX = attention.key_LX.index_select(0, key_order);
   dropped.key_up_HKL = attention.key_up_HKL.index_select(2, key_order);
-  dropped.moment_MM = attention.moment_MM.index_select(0, moment_order).index_select(1, moment_order);
+  const auto reordered = [&](const at::Tensor& moment_MM) {
+    return moment_MM.defined() ? moment_MM.index_select(0, moment_order).index_select(1, moment_order) : moment_MM;
+  };
+  dropped.moment_MM = reordered(attention.moment_MM);
+  dropped.fisher_MM = reordered(attention.fisher_MM);
   dropped.rope_pairs.resize(static_cast<std::size_t>(kept));
   return dropped;
 }

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "converters/mla/low_rank.h"
+#include "converters/mla/measure_attention.h"
 #include "converters/mla/merged_attention.h"
 #include "converters/mla/rorope.h"
-#include "converters/relative_error.h"
 #include "converters/windows.h"
 #include "model/nn/forward.h"
 #include "model/nn/rope.h"
@@ -29,17 +29,6 @@ at::Tensor second_moment(const MergedAttention& merged, const AttentionTask& tas
   return sum_MM / static_cast<double>(task.x_BTD.size(0) * task.x_BTD.size(1));
 }
 
-// Error of the block's output with inputs from the original model, by any way to compute the block.
-template <typename Forward>
-StageCost measure(const AttentionTask& task, std::string stage, const Forward& block) {
-  RelativeError error;
-  for_windows(task.original_x_BTD, [&](std::int64_t first, std::int64_t count) {
-    error.add(task.original_y_BTD.narrow(0, first, count), block(task.original_x_BTD.narrow(0, first, count)));
-    task.tick(stage, count);
-  });
-  return error.cost_of(std::move(stage), task.index);
-}
-
 }  // namespace
 
 AttentionResult transmla(const AttentionTask& task) {
@@ -47,8 +36,8 @@ AttentionResult transmla(const AttentionTask& task) {
   const RopeTable table =  // fp32, as the stages are, also where the model is not
       make_rope_table(task.config, task.context.positions, task.original_x_BTD.device());
   const auto cost_of = [&](std::string stage, const MergedAttention& merged) {
-    return measure(task, std::move(stage),
-                   [&](const at::Tensor& x_BTD) { return merged_forward(merged, x_BTD, table); });
+    return measure_attention(task, std::move(stage),
+                             [&](const at::Tensor& x_BTD) { return merged_forward(merged, x_BTD, table); });
   };
   AttentionResult result;
   MergedAttention merged = merge_heads(task.config, original);
@@ -67,7 +56,7 @@ AttentionResult transmla(const AttentionTask& task) {
   Layer converted = task.layer;
   converted.config.attention = task.planned;
   converted.attention = result.attention;
-  result.stages.push_back(measure(task, "absorb", [&](const at::Tensor& x_BTD) {
+  result.stages.push_back(measure_attention(task, "absorb", [&](const at::Tensor& x_BTD) {
     return attention_forward(task.config, converted, task.index, x_BTD, task.context);
   }));
   return result;

@@ -29,6 +29,7 @@ std::vector<std::string> rope_problems(const MlaPlan& plan, const ModelConfig& c
   const std::int64_t keys = config.num_key_value_heads * head;
   if (rope < 2 || rope % 2 != 0 || rope > keys)
     return {text("qk_rope_head_dim is ", rope, "; it must be an even number from 2 to ", keys)};
+  if (plan.method == "lathe-mla") return {};  // it chooses frequencies one by one
   if (rope < head ? head % rope != 0 : rope % head != 0)
     return {text("qk_rope_head_dim is ", rope, "; it must divide head_dim ", head, " or be a multiple of it")};
   const std::int64_t fold = plan.freqfold;
@@ -45,6 +46,9 @@ std::vector<std::string> mla_problems(const MlaPlan& plan, const ModelConfig& co
   if (plan.kv_lora_rank < 1 || plan.kv_lora_rank > full_rank)
     problems.push_back(text("kv_lora_rank is ", plan.kv_lora_rank, "; with qk_rope_head_dim ", plan.qk_rope_head_dim,
                             " it must be 1 to ", full_rank));
+  const std::int64_t context = plan.context_length;
+  if (context != 0 && (context < 2 || context > kMostTokens))
+    problems.push_back(text("context_length is ", context, "; it must be 0, or 2 to ", kMostTokens));
   if (!(plan.balance_kv_ratio > 0) || !std::isfinite(plan.balance_kv_ratio))
     problems.push_back(text("balance_kv_ratio is ", plan.balance_kv_ratio, "; it must be above 0"));
   return problems;
@@ -137,6 +141,7 @@ AttentionConfig planned_attention(const MlaPlan& plan, const ModelConfig& config
           .qk_nope_head_dim = config.head_dim,
           .qk_rope_head_dim = plan.qk_rope_head_dim,
           .v_head_dim = config.head_dim,
+          .output_bias = plan.method == "lathe-mla",
           .latent_norm = false,
           .rope_pairs = planned_rope_pairs(plan, config)};
 }
@@ -166,6 +171,7 @@ std::int64_t ConversionPlan::num_moe() const {
 }
 
 std::vector<std::int64_t> planned_rope_pairs(const MlaPlan& plan, const ModelConfig& config) {
+  if (plan.method == "lathe-mla") return std::vector<std::int64_t>(static_cast<std::size_t>(plan.qk_rope_head_dim / 2));
   const std::int64_t stride = collapse(plan, config);
   const std::int64_t slots = plan.freqfold / stride;
   const std::int64_t groups = config.head_dim / 2 / plan.freqfold;

@@ -14,16 +14,17 @@
 namespace lathe {
 
 /// The methods that a plan may name; converters/registry.h says what each does.
-inline constexpr std::array<std::string_view, 1> kAttentionMethods{"transmla"};
+inline constexpr std::array<std::string_view, 2> kAttentionMethods{"transmla", "lathe-mla"};
 inline constexpr std::array<std::string_view, 2> kFeedForwardMethods{"copy", "drop-upcycling"};
 
-/// How one layer's attention becomes MLA. Method "transmla": arXiv:2502.07864.
+/// How one layer's attention becomes MLA. Method "transmla" (arXiv:2502.07864) or "lathe-mla", Lathe's own.
 struct MlaPlan {
   std::string method = "transmla";
   std::int64_t qk_rope_head_dim = 32;
   std::int64_t kv_lora_rank = 96;
-  std::int64_t freqfold = 4;      ///< adjacent frequencies that share one rotation; 1 keeps RoRoPE exact
-  double balance_kv_ratio = 1.0;  ///< TransMLA's balance of key and value norms before the joint low rank
+  std::int64_t freqfold = 4;        ///< transmla: adjacent frequencies that share one rotation; 1 keeps RoRoPE exact
+  double balance_kv_ratio = 1.0;    ///< transmla: balance of key and value norms before the joint low rank
+  std::int64_t context_length = 0;  ///< lathe-mla: distances up to which RoPE's loss counts; 0: of the calibration
 
   bool operator==(const MlaPlan&) const = default;
 };
@@ -92,7 +93,8 @@ ConversionPlan plan_from_json(const nlohmann::json& json);
 nlohmann::json plan_to_json(const ConversionPlan& plan);
 
 /// The frequencies that the rotated pairs of an MLA layer turn with: in each group of `freqfold` adjacent frequencies
-/// the same number of pairs keeps RoPE, spread evenly over the group. Ordered by group.
+/// the same number of pairs keeps RoPE, spread evenly over the group. Ordered by group. "lathe-mla" chooses them by the
+/// text: zeros stand for them until then.
 std::vector<std::int64_t> planned_rope_pairs(const MlaPlan& plan, const ModelConfig& config);
 
 /// One sentence for each thing that makes the plan impossible on this model; empty if it can run.

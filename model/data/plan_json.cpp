@@ -33,8 +33,12 @@ MlaPlan mla_from_json(JsonObject json) {
   mla.method = one_of(json, "method", kAttentionMethods, mla.method);
   mla.qk_rope_head_dim = json.integer("qk_rope_head_dim", mla.qk_rope_head_dim);
   mla.kv_lora_rank = json.integer("kv_lora_rank", mla.kv_lora_rank);
-  mla.freqfold = json.integer("freqfold", mla.freqfold);
-  mla.balance_kv_ratio = json.number("balance_kv_ratio", mla.balance_kv_ratio);
+  if (mla.method == "transmla") {
+    mla.freqfold = json.integer("freqfold", mla.freqfold);
+    mla.balance_kv_ratio = json.number("balance_kv_ratio", mla.balance_kv_ratio);
+  } else {
+    mla.context_length = json.integer("context_length", mla.context_length);
+  }
   json.refuse_unknown_keys();
   return mla;
 }
@@ -62,11 +66,15 @@ MoePlan moe_from_json(JsonObject json) {
 }
 
 nlohmann::json mla_to_json(const MlaPlan& mla) {
-  return {{"method", mla.method},
-          {"qk_rope_head_dim", mla.qk_rope_head_dim},
-          {"kv_lora_rank", mla.kv_lora_rank},
-          {"freqfold", mla.freqfold},
-          {"balance_kv_ratio", mla.balance_kv_ratio}};
+  nlohmann::json json{
+      {"method", mla.method}, {"qk_rope_head_dim", mla.qk_rope_head_dim}, {"kv_lora_rank", mla.kv_lora_rank}};
+  if (mla.method == "transmla") {
+    json["freqfold"] = mla.freqfold;
+    json["balance_kv_ratio"] = mla.balance_kv_ratio;
+  } else {
+    json["context_length"] = mla.context_length;
+  }
+  return json;
 }
 
 nlohmann::json moe_to_json(const MoePlan& moe) {

@@ -141,6 +141,10 @@ at::Tensor grouped_query_attention(const ModelConfig& config, const Layer& layer
     return apply_rope(y_BTHK.transpose(1, 2), context.rope->all(context.positions));
   };
   const std::vector<at::Tensor> qkv = apply_all({&weights.q, &weights.k, &weights.v}, x_BTD);
+  if (options.probe != nullptr) {
+    (*options.probe)(tap::kKey, index, qkv[1]);
+    (*options.probe)(tap::kValue, index, qkv[2]);
+  }
   AttentionInputs inputs{.q_BHTK = turned(qkv[0], weights.q_norm_K),
                          .k_BGSK = turned(qkv[1], weights.k_norm_K),
                          .v_BGSW = split_heads(qkv[2]).transpose(1, 2),

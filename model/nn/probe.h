@@ -10,7 +10,9 @@ namespace lathe {
 
 /// The names a forward pass reports under, in the order of a block.
 namespace tap {
-inline constexpr std::string_view kAttentionNorm = "attn_norm";        // [B,T,D]
+inline constexpr std::string_view kAttentionNorm = "attn_norm";  // [B,T,D]
+inline constexpr std::string_view kKey = "key";      // [B,T,G*K], GQA only: of all heads, before norm and RoPE
+inline constexpr std::string_view kValue = "value";  // [B,T,G*K], GQA only
 inline constexpr std::string_view kAttentionWeights = "attn_weights";  // [B,H,T,S], computed only when wanted
 inline constexpr std::string_view kLatent = "latent";                  // [B,T,R], MLA only
 inline constexpr std::string_view kAttentionOut = "attn_out";          // [B,T,D], before the residual

@@ -10,6 +10,7 @@ namespace {
 Conversion run(const Model& model) {
   ConversionPlan plan;
   plan.layers[0].attention = MlaPlan{.qk_rope_head_dim = 8, .kv_lora_rank = 20, .freqfold = 4};
+  plan.layers[1].attention = MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 8, .kv_lora_rank = 16};
   plan.layers[1].feed_forward = MoePlan{.num_experts = 4, .noise = 0.2};
   plan.layers[2].feed_forward = MoePlan{.method = "drop-upcycling", .num_experts = 4, .drop_ratio = 0.25};
   return convert(model, plan,

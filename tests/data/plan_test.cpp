@@ -59,6 +59,8 @@ TEST(PlanJson, ReadsWhatItWrote) {
   plan.seed = 9'007'199'254'740'993;
   plan.calibration = {.text = "some.txt", .num_samples = 3, .seq_len = 77};
   plan.layers[2].attention = MlaPlan{.qk_rope_head_dim = 16, .kv_lora_rank = 40, .freqfold = 8, .balance_kv_ratio = .7};
+  plan.layers[3].attention =
+      MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 14, .kv_lora_rank = 33, .context_length = 2048};
   plan.layers[2].feed_forward = MoePlan{.noise = 0.1, .router = RouterKind::Sigmoid, .norm_topk_prob = false};
   plan.layers[5].feed_forward =
       MoePlan{.method = "drop-upcycling", .drop_ratio = 0.25, .index_mode = IndexMode::Independent};
@@ -165,19 +167,31 @@ TEST_P(BadMla, IsExplained) {
   EXPECT_THAT(plan_problems(plan_of(3, GetParam().first), smollm2()), Contains(HasSubstr(GetParam().second)));
 }
 
-INSTANTIATE_TEST_SUITE_P(PlanProblems, BadMla,
-                         ::testing::Values(std::pair{MlaPlan{.qk_rope_head_dim = 0}, "qk_rope_head_dim is 0"},
-                                           std::pair{MlaPlan{.qk_rope_head_dim = 33}, "even number"},
-                                           std::pair{MlaPlan{.qk_rope_head_dim = 48}, "must divide head_dim 64"},
-                                           std::pair{MlaPlan{.qk_rope_head_dim = 96}, "must divide head_dim 64"},
-                                           std::pair{MlaPlan{.qk_rope_head_dim = 256}, "2 to 192"},
-                                           std::pair{MlaPlan{.kv_lora_rank = 0}, "kv_lora_rank is 0"},
-                                           std::pair{MlaPlan{.freqfold = 0}, "freqfold is 0"},
-                                           std::pair{MlaPlan{.freqfold = 1}, "multiple of 2"},
-                                           std::pair{MlaPlan{.freqfold = 3}, "freqfold is 3"},
-                                           std::pair{MlaPlan{.freqfold = 64}, "divides head_dim / 2 = 32"},
-                                           std::pair{MlaPlan{.balance_kv_ratio = 0}, "balance_kv_ratio is 0"},
-                                           std::pair{MlaPlan{.method = "svd"}, "\"svd\""}));
+INSTANTIATE_TEST_SUITE_P(
+    PlanProblems, BadMla,
+    ::testing::Values(std::pair{MlaPlan{.qk_rope_head_dim = 0}, "qk_rope_head_dim is 0"},
+                      std::pair{MlaPlan{.qk_rope_head_dim = 33}, "even number"},
+                      std::pair{MlaPlan{.qk_rope_head_dim = 48}, "must divide head_dim 64"},
+                      std::pair{MlaPlan{.qk_rope_head_dim = 96}, "must divide head_dim 64"},
+                      std::pair{MlaPlan{.qk_rope_head_dim = 256}, "2 to 192"},
+                      std::pair{MlaPlan{.kv_lora_rank = 0}, "kv_lora_rank is 0"},
+                      std::pair{MlaPlan{.freqfold = 0}, "freqfold is 0"},
+                      std::pair{MlaPlan{.freqfold = 1}, "multiple of 2"},
+                      std::pair{MlaPlan{.freqfold = 3}, "freqfold is 3"},
+                      std::pair{MlaPlan{.freqfold = 64}, "divides head_dim / 2 = 32"},
+                      std::pair{MlaPlan{.balance_kv_ratio = 0}, "balance_kv_ratio is 0"},
+                      std::pair{MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 194}, "2 to 192"},
+                      std::pair{MlaPlan{.method = "lathe-mla", .context_length = 1}, "context_length is 1"},
+                      std::pair{MlaPlan{.method = "svd"}, "\"svd\""}));
+
+TEST(LatheMlaPlan, TakesAnyEvenRopeAndMakesALayerWithABiasOfItsOwn) {
+  const MlaPlan mla{.method = "lathe-mla", .qk_rope_head_dim = 46, .kv_lora_rank = 144};
+  EXPECT_TRUE(plan_problems(plan_of(3, mla), smollm2()).empty());
+  const ModelConfig planned = planned_config(plan_of(3, mla), smollm2());
+  EXPECT_TRUE(planned.layers[3].attention.output_bias);
+  EXPECT_EQ(planned.layers[3].attention.rope_pairs.size(), 23U);
+  EXPECT_EQ(config_from_json(config_to_json(planned)), planned);
+}
 
 class BadMoe : public ::testing::TestWithParam<std::pair<MoePlan, const char*>> {};
 
