@@ -6,7 +6,8 @@ namespace lathe {
 namespace {
 
 std::int64_t router_params(const ModelConfig& config, const FeedForwardConfig& moe) {
-  return moe.num_experts * config.hidden_size + (moe.shared_expert_gate ? config.hidden_size : 0);
+  return moe.num_experts * (config.hidden_size + (moe.expert_bias ? 1 : 0)) +
+         (moe.shared_expert_gate ? config.hidden_size : 0);
 }
 
 /// What of an MoE block learns by gradient; the correction bias of sigmoid routers moves by its own rule.

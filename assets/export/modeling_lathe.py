@@ -139,11 +139,11 @@ class LatheLatentAttention(nn.Module):
 
 
 class LatheMLP(nn.Module):
-    def __init__(self, hidden_size, intermediate_size, bias=False):
+    def __init__(self, hidden_size, intermediate_size, bias=False, down_bias=False):
         super().__init__()
         self.gate_proj = nn.Linear(hidden_size, intermediate_size, bias=bias)
         self.up_proj = nn.Linear(hidden_size, intermediate_size, bias=bias)
-        self.down_proj = nn.Linear(intermediate_size, hidden_size, bias=bias)
+        self.down_proj = nn.Linear(intermediate_size, hidden_size, bias=bias or down_bias)
 
     def forward(self, x):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
@@ -157,20 +157,25 @@ class LatheRouter(nn.Module):
         self.top_k, self.renormalise = sizes["num_experts_per_tok"], sizes.get("norm_topk_prob", True)
         self.n_group, self.topk_group = sizes.get("n_group", 1), sizes.get("topk_group", 1)
         self.scaling = sizes.get("routed_scaling_factor", 1.0)
+        self.unit_weights = sizes.get("unit_weights", False)
         self.weight = nn.Parameter(torch.zeros(sizes["num_experts"], config.hidden_size))
+        has_bias = sizes.get("expert_bias", False)
+        self.bias = nn.Parameter(torch.zeros(sizes["num_experts"])) if has_bias else None
         self.sigmoid = sizes.get("router", "softmax") == "sigmoid"
         if self.sigmoid:
             self.e_score_correction_bias = nn.Buffer(torch.zeros(sizes["num_experts"], dtype=torch.float32))
 
     def forward(self, x_ND):
         if self.sigmoid:
-            logits = F.linear(x_ND.float(), self.weight.float())
+            logits = F.linear(x_ND.float(), self.weight.float(), None if self.bias is None else self.bias.float())
             scores = logits.sigmoid()
             for_choice = scores + self.e_score_correction_bias.float()
         else:
-            logits = F.linear(x_ND, self.weight)
+            logits = F.linear(x_ND, self.weight, self.bias)
             scores = for_choice = logits.softmax(-1, dtype=torch.float32)
         choice = self.best_groups(for_choice).topk(self.top_k, dim=-1).indices
+        if self.unit_weights:
+            return logits, choice, torch.ones_like(choice, dtype=torch.float32)
         weights = scores.gather(1, choice)
         if self.renormalise:
             weights = weights / (weights.sum(-1, keepdim=True) + (1e-20 if self.sigmoid else 0.0))
@@ -190,9 +195,11 @@ class LatheMoE(nn.Module):
     def __init__(self, config, sizes):
         super().__init__()
         width, shared = sizes["moe_intermediate_size"], sizes.get("shared_expert_intermediate_size")
+        hidden, bias = config.hidden_size, sizes.get("expert_bias", False)
         self.gate = LatheRouter(config, sizes)
-        self.experts = nn.ModuleList(LatheMLP(config.hidden_size, width) for _ in range(sizes["num_experts"]))
-        self.shared_expert = LatheMLP(config.hidden_size, shared) if shared else None
+        experts = (LatheMLP(hidden, width, down_bias=bias) for _ in range(sizes["num_experts"]))
+        self.experts = nn.ModuleList(experts)
+        self.shared_expert = LatheMLP(hidden, shared, down_bias=bias) if shared else None
         has_gate = sizes.get("shared_expert_gate", False)
         self.shared_expert_gate = nn.Linear(config.hidden_size, 1, bias=False) if has_gate else None
 

@@ -63,7 +63,9 @@ struct FeedForwardConfig {
   std::int64_t shared_expert_intermediate_size = 0;  ///< 0: no shared expert
   bool shared_expert_gate = false;                   ///< Qwen2Moe: the shared output is scaled by sigmoid(gate . x)
   RouterKind router = RouterKind::Softmax;           ///< Sigmoid selects with a correction bias (DeepSeek-V3)
-  bool norm_topk_prob = true;                        ///< chosen weights are renormalised to sum to one
+  bool unit_weights = false;   ///< each chosen expert counts whole, as the parts of an MLP that was split do
+  bool expert_bias = false;    ///< on the router and on down of every expert, the shared one included
+  bool norm_topk_prob = true;  ///< chosen weights are renormalised to sum to one
   double routed_scaling_factor = 1.0;
   std::int64_t n_group = 1;  ///< experts are chosen from the best `topk_group` of so many groups (DeepSeek)
   std::int64_t topk_group = 1;

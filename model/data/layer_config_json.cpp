@@ -76,6 +76,8 @@ FeedForwardConfig feed_forward_from_json(JsonObject json) {
     moe.shared_expert_intermediate_size = size_or_none(json, "shared_expert_intermediate_size");
     moe.shared_expert_gate = json.boolean("shared_expert_gate", false);
     moe.router = router_from_json(json);
+    moe.unit_weights = json.boolean("unit_weights", false);
+    moe.expert_bias = json.boolean("expert_bias", false);
     moe.norm_topk_prob = json.boolean("norm_topk_prob", true);
     moe.routed_scaling_factor = json.number("routed_scaling_factor", 1.0);
     moe.n_group = json.integer("n_group", 1);
@@ -100,13 +102,13 @@ nlohmann::json attention_to_json(const AttentionConfig& mla) {
     return gqa;
   }
   nlohmann::json json{{"kind", "mla"},
-          {"kv_lora_rank", mla.kv_lora_rank},
-          {"q_lora_rank", mla.q_lora_rank == 0 ? nlohmann::json() : nlohmann::json(mla.q_lora_rank)},
-          {"qk_nope_head_dim", mla.qk_nope_head_dim},
-          {"qk_rope_head_dim", mla.qk_rope_head_dim},
-          {"v_head_dim", mla.v_head_dim},
-          {"latent_norm", mla.latent_norm},
-          {"rope_pairs", mla.rope_pairs}};
+                      {"kv_lora_rank", mla.kv_lora_rank},
+                      {"q_lora_rank", mla.q_lora_rank == 0 ? nlohmann::json() : nlohmann::json(mla.q_lora_rank)},
+                      {"qk_nope_head_dim", mla.qk_nope_head_dim},
+                      {"qk_rope_head_dim", mla.qk_rope_head_dim},
+                      {"v_head_dim", mla.v_head_dim},
+                      {"latent_norm", mla.latent_norm},
+                      {"rope_pairs", mla.rope_pairs}};
   if (!mla.query_bias) json["query_bias"] = false;
   if (mla.output_bias) json["output_bias"] = true;
   return json;
@@ -123,6 +125,8 @@ nlohmann::json feed_forward_to_json(const FeedForwardConfig& moe) {
                       {"router", moe.router == RouterKind::Sigmoid ? "sigmoid" : "softmax"},
                       {"norm_topk_prob", moe.norm_topk_prob},
                       {"routed_scaling_factor", moe.routed_scaling_factor}};
+  if (moe.unit_weights) json["unit_weights"] = true;
+  if (moe.expert_bias) json["expert_bias"] = true;
   if (moe.n_group > 1) json.update({{"n_group", moe.n_group}, {"topk_group", moe.topk_group}});
   return json;
 }

@@ -43,6 +43,9 @@ std::int64_t moe_params(const ModelConfig& config, const FeedForwardConfig& moe,
   if (moe.router == RouterKind::Sigmoid) params += moe.num_experts;
   params += 3 * hidden * (experts * moe.moe_intermediate_size + moe.shared_expert_intermediate_size);
   if (moe.shared_expert_gate) params += hidden;
+  if (moe.expert_bias) {
+    params += moe.num_experts + experts * hidden + (moe.shared_expert_intermediate_size > 0 ? hidden : 0);
+  }
   return params;
 }
 

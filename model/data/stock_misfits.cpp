@@ -51,8 +51,10 @@ std::optional<Misfit> uneven_experts(const ModelConfig& config) {
     moe.shared_expert_gate = first->shared_expert_gate;
     return !is_moe(layer) || moe == *first;
   };
-  return unless_all(config, alike, "experts or a router of other sizes or kind than the first such layer's",
-                    "the same in all layers");
+  return first_of({unless_all(config, alike, "experts or a router of other sizes or kind than the first such layer's",
+                              "the same in all layers"),
+                   unless(!first->unit_weights, "experts that count whole", "weights that the router gives"),
+                   unless(!first->expert_bias, "experts with biases", "none")});
 }
 
 std::optional<Misfit> not_softmax(const ModelConfig& config) {

@@ -18,6 +18,10 @@ class Fit {
     if (!mla && std::ranges::any_of(config_.layers, is_mla)) {
       refuse("some layers have MLA and some GQA", "one kind of attention in all layers");
     }
+    const auto is_split = [](const LayerConfig& layer) {
+      return layer.feed_forward.unit_weights || layer.feed_forward.expert_bias;
+    };
+    if (std::ranges::any_of(config_.layers, is_split)) refuse("experts that count whole or have biases", "neither");
     if (config_.qk_norm) refuse("queries and keys are normalised", "no q_norm and k_norm");
     if (mla) {
       fit_deepseek2();

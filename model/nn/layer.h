@@ -46,12 +46,14 @@ struct DenseFeedForward {
   Linear gate, up, down;
 };
 
-/// A router over E SwiGLU experts, and at most one shared expert that sees every token.
+/// A router over E SwiGLU experts, and at most one shared expert that sees every token. What is undefined is not there.
 struct MoeFeedForward {
   at::Tensor router_ED;
+  at::Tensor router_bias_E{};
   at::Tensor correction_bias_E;     ///< added for the choice only (DeepSeek-V3); undefined for softmax routers
   at::Tensor experts_gate_up_E2FD;  ///< gate rows first
   at::Tensor experts_down_EDF;
+  at::Tensor experts_down_bias_ED{};
   DenseFeedForward shared;    ///< weights undefined if there is none
   at::Tensor shared_gate_1D;  ///< Qwen2Moe's shared_expert_gate; undefined if there is none
 };

@@ -7,6 +7,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/sigmoid.h>
+#include <ATen/ops/zeros.h>
 
 #include <cstddef>
 #include <vector>
@@ -126,6 +127,13 @@ bool can_run_in_place(const MoeFeedForward& weights, const at::Tensor& x_ND) {
          weights.experts_gate_up_E2FD.scalar_type() == dtype && weights.experts_down_EDF.scalar_type() == dtype;
 }
 
+// The biases of the chosen experts, weighted as their outputs: a product of [N,E] weights, most of them 0.
+at::Tensor chosen_biases(const Routing& routing, const at::Tensor& bias_ED) {
+  const at::Tensor weights_NE = at::zeros({routing.choice_NK.size(0), bias_ED.size(0)}, routing.weights_NK.options())
+                                    .scatter(1, routing.choice_NK, routing.weights_NK);
+  return weights_NE.to(bias_ED.scalar_type()).matmul(bias_ED);
+}
+
 at::Tensor shared_expert(const MoeFeedForward& weights, const at::Tensor& x_ND) {
   const at::Tensor y_ND = dense_feed_forward(weights.shared, x_ND);
   if (!weights.shared_gate_1D.defined()) return y_ND;
@@ -157,6 +165,7 @@ at::Tensor moe_feed_forward(const Layer& layer, std::int64_t index, const at::Te
     (*options.probe)(tap::kExpertWeights, index, routing.weights_NK);
   }
   at::Tensor y_ND = routed_experts(weights, x_ND, routing);
+  if (weights.experts_down_bias_ED.defined()) y_ND = y_ND + chosen_biases(routing, weights.experts_down_bias_ED);
   if (weights.shared.gate.weight_OI.defined()) y_ND = y_ND + shared_expert(weights, x_ND);
   return y_ND.view(x.sizes());
 }

@@ -45,9 +45,11 @@ void visit_mla(LatentAttention& mla, const std::string& name, const Visit& visit
 
 void visit_moe(MoeFeedForward& moe, const std::string& name, const Visit& visit) {
   visit(name + "gate.weight", moe.router_ED);
+  visit(name + "gate.bias", moe.router_bias_E);
   visit(name + "gate.e_score_correction_bias", moe.correction_bias_E);
   visit(name + "experts.gate_up_proj", moe.experts_gate_up_E2FD);
   visit(name + "experts.down_proj", moe.experts_down_EDF);
+  visit(name + "experts.down_proj_bias", moe.experts_down_bias_ED);
   visit_dense(moe.shared, name + "shared_expert.", visit);
   visit(name + "shared_expert_gate.weight", moe.shared_gate_1D);
 }

@@ -31,14 +31,22 @@ Routing route(const FeedForwardConfig& config, const MoeFeedForward& weights, co
   const bool is_sigmoid = config.router == RouterKind::Sigmoid;
   // The reference computes sigmoid routers in fp32 throughout, softmax routers from logits in the model's dtype.
   Routing routing;
-  routing.logits_NE = is_sigmoid ? at::linear(x_ND.to(at::kFloat), weights.router_ED.to(at::kFloat))
-                                 : at::linear(x_ND, weights.router_ED);
+  const auto scored = [&](const at::Tensor& x, at::ScalarType dtype) {
+    const at::Tensor& bias_E = weights.router_bias_E;
+    return at::linear(x.to(dtype), weights.router_ED.to(dtype),
+                      bias_E.defined() ? std::optional(bias_E.to(dtype)) : std::nullopt);
+  };
+  routing.logits_NE = scored(x_ND, is_sigmoid ? at::kFloat : x_ND.scalar_type());
   const at::Tensor logits_NE = routing.logits_NE.to(at::kFloat);
   const at::Tensor scores_NE = is_sigmoid ? at::sigmoid(logits_NE) : at::softmax(logits_NE, -1);
   at::Tensor for_choice_NE =
       weights.correction_bias_E.defined() ? scores_NE.detach() + weights.correction_bias_E : scores_NE.detach();
   if (config.n_group > 1) for_choice_NE = keep_best_groups(config, for_choice_NE);
   routing.choice_NK = std::get<1>(at::topk(for_choice_NE, config.num_experts_per_tok, -1));
+  if (config.unit_weights) {
+    routing.weights_NK = at::ones_like(routing.choice_NK, at::kFloat);
+    return routing;
+  }
   routing.weights_NK = scores_NE.gather(1, routing.choice_NK);
   if (config.norm_topk_prob) {
     const double epsilon = is_sigmoid ? 1e-20 : 0.0;  // all sigmoids may be 0; of probabilities one is at least 1/E

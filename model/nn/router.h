@@ -20,7 +20,8 @@ struct Routing {
 /// Sigmoid: the K largest of score + correction bias; weights are the scores without it (DeepseekV3).
 /// With groups the K are of the topk_group best groups, by their best expert (softmax, DeepseekV2) or the sum of their
 /// two best (sigmoid, DeepseekV3).
-/// Both times routed_scaling_factor.
+/// Both times routed_scaling_factor. With unit_weights all chosen weights are 1, and the router learns by its balance
+/// alone.
 Routing route(const FeedForwardConfig& config, const MoeFeedForward& weights, const at::Tensor& x_ND);
 
 }  // namespace lathe

@@ -38,14 +38,14 @@ LatentAttention mla(const ModelConfig& config, const AttentionConfig& sizes) {
   const std::int64_t q_rows = heads * (sizes.qk_nope_head_dim + sizes.qk_rope_head_dim);
   const std::int64_t kv_b_rows = heads * (sizes.qk_nope_head_dim + sizes.v_head_dim);
   const bool bias = config.attention_bias;
-  LatentAttention attention{.q_a = {},
-                            .q_a_norm_Q = {},
-                            .q = linear({q_rows, config.hidden_size, bias && sizes.query_bias}),
-                            .kv_a = linear({sizes.kv_lora_rank + sizes.qk_rope_head_dim, config.hidden_size, bias}),
-                            .kv_a_norm_R = sizes.latent_norm ? meta({sizes.kv_lora_rank}) : at::Tensor(),
-                            .kv_b = linear({kv_b_rows, sizes.kv_lora_rank, false}),
-                            .o = linear({config.hidden_size, heads * sizes.v_head_dim,
-                                         config.attention_output_bias || sizes.output_bias})};
+  LatentAttention attention{
+      .q_a = {},
+      .q_a_norm_Q = {},
+      .q = linear({q_rows, config.hidden_size, bias && sizes.query_bias}),
+      .kv_a = linear({sizes.kv_lora_rank + sizes.qk_rope_head_dim, config.hidden_size, bias}),
+      .kv_a_norm_R = sizes.latent_norm ? meta({sizes.kv_lora_rank}) : at::Tensor(),
+      .kv_b = linear({kv_b_rows, sizes.kv_lora_rank, false}),
+      .o = linear({config.hidden_size, heads * sizes.v_head_dim, config.attention_output_bias || sizes.output_bias})};
   if (sizes.q_lora_rank > 0) {
     attention.q_a = linear({sizes.q_lora_rank, config.hidden_size, bias});
     attention.q_a_norm_Q = meta({sizes.q_lora_rank});
@@ -63,14 +63,19 @@ DenseFeedForward dense(std::int64_t hidden, std::int64_t width, bool bias) {
 MoeFeedForward moe(const ModelConfig& config, const FeedForwardConfig& sizes) {
   const std::int64_t hidden = config.hidden_size;
   const std::int64_t experts = sizes.num_experts;
+  const bool bias = sizes.expert_bias;
   MoeFeedForward result{.router_ED = meta({experts, hidden}),
+                        .router_bias_E = bias ? meta({experts}) : at::Tensor(),
                         .correction_bias_E = sizes.router == RouterKind::Sigmoid ? meta({experts}) : at::Tensor(),
                         .experts_gate_up_E2FD = meta({experts, 2 * sizes.moe_intermediate_size, hidden}),
                         .experts_down_EDF = meta({experts, hidden, sizes.moe_intermediate_size}),
+                        .experts_down_bias_ED = bias ? meta({experts, hidden}) : at::Tensor(),
                         .shared = {},
                         .shared_gate_1D = sizes.shared_expert_gate ? meta({1, hidden}) : at::Tensor()};
   if (sizes.shared_expert_intermediate_size > 0) {
-    result.shared = dense(hidden, sizes.shared_expert_intermediate_size, /*bias=*/false);
+    const std::int64_t width = sizes.shared_expert_intermediate_size;
+    result.shared = dense(hidden, width, /*bias=*/false);
+    result.shared.down = linear({hidden, width, bias});
   }
   return result;
 }

@@ -23,7 +23,8 @@ bool is_correction_bias(const Layer& layer, const at::Tensor& tensor) {
 
 bool is_router(const Layer& layer, const at::Tensor& tensor) {
   const MoeFeedForward* moe = moe_of(layer);
-  return moe != nullptr && (tensor.is_same(moe->router_ED) || tensor.is_same(moe->shared_gate_1D));
+  return moe != nullptr &&
+         (tensor.is_same(moe->router_ED) || tensor.is_same(moe->router_bias_E) || tensor.is_same(moe->shared_gate_1D));
 }
 
 bool trains(Trainable trainable, const Layer& layer, const std::string& name, const at::Tensor& tensor) {

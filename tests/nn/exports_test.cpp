@@ -64,6 +64,9 @@ ModelConfig every_kind() {
   config.layers[3].feed_forward.n_group = 2;
   config.layers[3].feed_forward.routed_scaling_factor = 2.5;
   config.layers[3].feed_forward.shared_expert_intermediate_size = 6;
+  config.layers[5].feed_forward = tiny_moe();
+  config.layers[5].feed_forward.unit_weights = config.layers[5].feed_forward.expert_bias = true;
+  config.layers[5].feed_forward.shared_expert_intermediate_size = 6;
   config.layers[4].attention.sliding_window = 4;
   config.layers[4].feed_forward = tiny_moe();
   config.layers[4].feed_forward.norm_topk_prob = false;

@@ -27,6 +27,9 @@ ModelConfig full_config() {
   ModelConfig config = tiny_mixed_config();
   config.layers.resize(3);
   config.layers[1].attention = tiny_mla();
+  config.layers[1].feed_forward = tiny_moe();
+  config.layers[1].feed_forward.unit_weights = config.layers[1].feed_forward.expert_bias = true;
+  config.layers[1].feed_forward.shared_expert_intermediate_size = 6;
   config.layers[1].attention.q_lora_rank = 5;
   config.layers[1].attention.latent_norm = true;
   config.layers[2].feed_forward = tiny_moe();

@@ -26,6 +26,9 @@ ModelConfig rich_config() {
   config.layers[0].feed_forward.shared_expert_intermediate_size = 6;
   config.layers[0].feed_forward.shared_expert_gate = true;
   config.layers[0].feed_forward.router = RouterKind::Sigmoid;
+  config.layers[1].feed_forward = tiny_moe();
+  config.layers[1].feed_forward.unit_weights = config.layers[1].feed_forward.expert_bias = true;
+  config.layers[1].feed_forward.shared_expert_intermediate_size = 6;
   config.layers[1].attention = tiny_mla();
   config.layers[1].attention.q_lora_rank = 7;
   config.layers[1].attention.latent_norm = true;
