@@ -78,6 +78,9 @@ std::int64_t total_steps(const ModelConfig& config, const ConversionPlan& plan, 
   const std::int64_t last = last_layer(plan);
   total += windows * (first + 2 * (last - first + 1));
   total += kFisherPasses * config.num_layers() * std::min(windows, fisher_layers(plan).empty() ? 0 : kFisherWindows);
+  for (const auto& [index, layer] : plan.layers) {
+    if (layer.feed_forward && needs_activations(layer.feed_forward->method)) total += windows * kActivationPasses;
+  }
   total += windows * (kAttentionPasses * plan.num_mla() + kFeedForwardPasses * plan.num_moe());
   return total;
 }

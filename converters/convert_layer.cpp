@@ -124,6 +124,24 @@ std::pair<at::Tensor, at::Tensor> original_feed_forward(const LayerTask& task) {
   return {x_BTD, y_BTD};
 }
 
+Activations activations_of(const LayerTask& task) {
+  const Layer& layer = layer_of(task.converted, task.index);
+  const double eps = task.planned.rms_norm_eps;
+  Activations activations;
+  activations.residual_BTD = map_windows(task.streams.converted_BTD(), [&](const at::Tensor& hidden_BTD) {
+    task.tick("inputs", hidden_BTD.size(0));
+    const at::Tensor normed_BTD = rms_norm(hidden_BTD, layer.attention_norm_D, eps);
+    return hidden_BTD + attention_forward(task.original.config, layer, task.index, normed_BTD, task.streams.context());
+  });
+  activations.x_BTD = rms_norm(activations.residual_BTD, layer.feed_forward_norm_D, eps);
+  const at::Tensor after_BTD = map_windows(task.streams.original_BTD(), [&](const at::Tensor& hidden_BTD) {
+    task.tick("inputs", hidden_BTD.size(0));
+    return block_forward(task.original, task.index, hidden_BTD, task.streams.context());
+  });
+  activations.target_BTD = after_BTD - activations.residual_BTD;
+  return activations;
+}
+
 }  // namespace
 
 ConvertedLayer convert_attention(const LayerTask& task) {
@@ -169,17 +187,27 @@ ConvertedLayer convert_feed_forward(const LayerTask& task) {
   const Layer& layer = layer_of(task.converted, task.index);
   Layer converted = layer;
   converted.config.feed_forward = planned_layer(task).feed_forward;
-  converted.feed_forward = feed_forward_method(plan.method)({.dense = std::get<DenseFeedForward>(layer.feed_forward),
-                                                             .index = task.index,
-                                                             .plan = plan,
-                                                             .seed = task.plan.seed,
-                                                             .tick = [&] { task.tick("experts", 0); }});
   const auto original_BTD = original_feed_forward(task);
+  const bool is_split = needs_activations(plan.method);
   LayerReceipt receipt;
   receipt.part = LayerPart::FeedForward;
   receipt.method = plan.method;
-  receipt.stages = {measure(task, without_router(converted), "experts", original_BTD),
-                    measure(task, converted, "router", original_BTD)};
+  const auto note = [&](std::string_view stage, const MoeFeedForward& moe) {
+    Layer unfinished = converted;
+    unfinished.feed_forward = moe;
+    receipt.stages.push_back(measure(task, unfinished, std::string(stage), original_BTD));
+  };
+  converted.feed_forward =
+      feed_forward_method(plan.method)({.dense = std::get<DenseFeedForward>(layer.feed_forward),
+                                        .index = task.index,
+                                        .plan = plan,
+                                        .planned = converted.config.feed_forward,
+                                        .seed = task.plan.seed,
+                                        .activations = is_split ? activations_of(task) : Activations(),
+                                        .tick = [&](std::int64_t windows) { task.tick("experts", windows); },
+                                        .note = note});
+  if (!is_split) receipt.stages.push_back(measure(task, without_router(converted), "experts", original_BTD));
+  receipt.stages.push_back(measure(task, converted, is_split ? "refit" : "router", original_BTD));
   return finish(task, std::move(converted), std::move(receipt), start);
 }
 

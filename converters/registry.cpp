@@ -8,6 +8,7 @@
 #include "converters/mla/transmla.h"
 #include "converters/moe/copy.h"
 #include "converters/moe/drop_upcycling.h"
+#include "converters/moe/lathe_moe.h"
 #include "model/data/error.h"
 
 namespace lathe {
@@ -59,6 +60,12 @@ constexpr std::array kDropUpcyclingKnobs{
     kRouterStd,
 };
 
+constexpr std::array kLatheMoeKnobs{
+    Knob{"num_experts", "1 to 1024", "96", "experts of the layer; many small ones lose least"},
+    Knob{"active_fraction", "above 0, at most 1", "0.5", "share of the block's neurons that work for each token"},
+    Knob{"shared_fraction", "0 to 1", "0.5", "share of those that are always on: the shared expert"},
+};
+
 constexpr std::array kMethods{
     MethodInfo{"lathe-mla", LayerPart::Attention,
                "GQA to MLA: RoPE where scores need it, the low rank that the output needs, o_proj solved anew", "Lathe",
@@ -69,6 +76,9 @@ constexpr std::array kMethods{
                kTransMlaKnobs},
     MethodInfo{"copy", LayerPart::FeedForward, "Sparse upcycling: every expert starts as a copy of the dense block",
                "Komatsuzaki et al., arXiv:2212.05055", "noise 0, norm_topk_prob true", kCopyKnobs},
+    MethodInfo{"lathe-moe", LayerPart::FeedForward,
+               "The block's own neurons in a shared and many small experts, router and down-projection solved anew",
+               "Lathe", "active_fraction 1", kLatheMoeKnobs},
     MethodInfo{"drop-upcycling", LayerPart::FeedForward,
                "Copies of the dense block of which each draws part of its neurons anew",
                "Nakamura et al., arXiv:2502.19261", "drop_ratio 0, norm_topk_prob true", kDropUpcyclingKnobs},
@@ -81,6 +91,7 @@ constexpr std::array kAttention{
 constexpr std::array kFeedForward{
     std::pair<std::string_view, FeedForwardMethod>{"copy", copy_experts},
     std::pair<std::string_view, FeedForwardMethod>{"drop-upcycling", drop_upcycling},
+    std::pair<std::string_view, FeedForwardMethod>{"lathe-moe", lathe_moe},
 };
 
 template <typename Table>
@@ -98,6 +109,8 @@ auto find_method(const Table& table, std::string_view name) {
 std::span<const MethodInfo> methods() { return kMethods; }
 
 AttentionMethod attention_method(std::string_view name) { return find_method(kAttention, name); }
+
+bool needs_activations(std::string_view name) { return name == "lathe-moe"; }
 
 bool needs_fisher(std::string_view name) { return name == "lathe-mla"; }
 

@@ -33,6 +33,9 @@ std::span<const MethodInfo> methods();
 /// The function behind a method's name. Throws Error that lists the known ones.
 AttentionMethod attention_method(std::string_view name);
 
+/// Whether the feed-forward method of that name takes the layer's Activations.
+bool needs_activations(std::string_view name);
+
 /// Whether the attention method of that name takes the layer's Fisher moment.
 bool needs_fisher(std::string_view name);
 FeedForwardMethod feed_forward_method(std::string_view name);

@@ -89,6 +89,49 @@ bool lathe_mla_rows(MlaPlan& plan, const ModelConfig& config) {
   return changed;
 }
 
+bool lathe_moe_rows(MoePlan& plan) {
+  bool changed = slider_row("Experts", plan.num_experts, 1, 256, "num_experts: many small ones lose least");
+  changed |= real_row("Active", plan.active_fraction, "%.3g", "Share of the MLP's neurons that work for each token");
+  changed |= real_row("Always on", plan.shared_fraction, "%.3g",
+                      "Share of the active neurons that see every token: the shared expert");
+  return changed;
+}
+
+bool own_rows(MoePlan& plan) {
+  if (plan.method == "copy") {
+    return real_row("Noise", plan.noise, "%.3g", "Standard deviation as a fraction of each tensor's own");
+  }
+  bool changed = real_row("Drawn anew", plan.drop_ratio, "%.3g", "Share of the neurons of each expert");
+  int mode = static_cast<int>(plan.index_mode);
+  label_left("Neurons", "The same in gate, up and down, or drawn for each");
+  if (segmented("index mode", {"Shared", "Independent"}, mode)) {
+    plan.index_mode = static_cast<IndexMode>(mode);
+    changed = true;
+  }
+  return changed;
+}
+
+/// Of the methods whose experts are the MLP's size.
+bool copied_rows(MoePlan& plan) {
+  bool changed = slider_row("Experts", plan.num_experts, 1, 64, "num_experts");
+  plan.num_experts_per_tok = std::min(plan.num_experts_per_tok, plan.num_experts);
+  changed |= slider_row("Per token", plan.num_experts_per_tok, 1, std::max<std::int64_t>(1, plan.num_experts),
+                        "num_experts_per_tok: experts that each token goes to");
+  changed |= own_rows(plan);
+  int router = static_cast<int>(plan.router);
+  label_left("Router",
+             "Softmax over all experts, or sigmoid of each with a correction bias that balances (DeepSeek-V3)");
+  if (segmented("router", {"Softmax", "Sigmoid"}, router)) {
+    plan.router = static_cast<RouterKind>(router);
+    changed = true;
+  }
+  changed |= ImGui::Checkbox("renormalise the chosen weights", &plan.norm_topk_prob);
+  explain(
+      "norm_topk_prob: the weights of the chosen experts sum to one. Copies without noise then equal the MLP exactly");
+  changed |= real_row("Router spread", plan.router_std, "%.3g", "Standard deviation of the router's first weights");
+  return changed;
+}
+
 }  // namespace
 
 bool mla_form(MlaPlan& plan, const ModelConfig& config) {
@@ -108,34 +151,11 @@ bool mla_form(MlaPlan& plan, const ModelConfig& config) {
 
 bool moe_form(MoePlan& plan) {
   bool changed = method_combo(plan.method, kFeedForwardMethods,
+                              "lathe-moe: the MLP's own neurons in a shared and many small experts; nothing is added. "
                               "copy: each expert is the MLP, with optional noise (sparse upcycling, arXiv:2212.05055). "
                               "drop-upcycling: part of each expert is drawn anew (arXiv:2502.19261)");
-  changed |= slider_row("Experts", plan.num_experts, 1, 64, "num_experts");
-  plan.num_experts_per_tok = std::min(plan.num_experts_per_tok, plan.num_experts);
-  changed |= slider_row("Per token", plan.num_experts_per_tok, 1, std::max<std::int64_t>(1, plan.num_experts),
-                        "num_experts_per_tok: experts that each token goes to");
-  if (plan.method == "copy") {
-    changed |= real_row("Noise", plan.noise, "%.3g", "Standard deviation as a fraction of each tensor's own");
-  } else {
-    changed |= real_row("Drawn anew", plan.drop_ratio, "%.3g", "Share of the neurons of each expert");
-    int mode = static_cast<int>(plan.index_mode);
-    label_left("Neurons", "The same in gate, up and down, or drawn for each");
-    if (segmented("index mode", {"Shared", "Independent"}, mode)) {
-      plan.index_mode = static_cast<IndexMode>(mode);
-      changed = true;
-    }
-  }
-  int router = static_cast<int>(plan.router);
-  label_left("Router",
-             "Softmax over all experts, or sigmoid of each with a correction bias that balances (DeepSeek-V3)");
-  if (segmented("router", {"Softmax", "Sigmoid"}, router)) {
-    plan.router = static_cast<RouterKind>(router);
-    changed = true;
-  }
-  changed |= ImGui::Checkbox("renormalise the chosen weights", &plan.norm_topk_prob);
-  explain(
-      "norm_topk_prob: the weights of the chosen experts sum to one. Copies without noise then equal the MLP exactly");
-  changed |= real_row("Router spread", plan.router_std, "%.3g", "Standard deviation of the router's first weights");
+  if (changed) plan.num_experts = plan.method == "lathe-moe" ? 96 : MoePlan().num_experts;
+  changed |= plan.method == "lathe-moe" ? lathe_moe_rows(plan) : copied_rows(plan);
   return changed;
 }
 

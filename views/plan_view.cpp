@@ -55,6 +55,10 @@ std::string settings_text(const PlanEntry& entry) {
         .c_str();
   }
   const MoePlan& moe = entry.moe;
+  if (moe.method == "lathe-moe")
+    return format("%s  %lld experts, %.0f %% active, %.0f %% of them always on", moe.method.c_str(),
+                  static_cast<long long>(moe.num_experts), 100 * moe.active_fraction, 100 * moe.shared_fraction)
+        .c_str();
   const ShortText own =
       moe.method == "copy" ? format("noise %.3g", moe.noise) : format("%.0f %% anew", 100 * moe.drop_ratio);
   return format("%s  %lld experts, top %lld, %s, %s", moe.method.c_str(), static_cast<long long>(moe.num_experts),

@@ -18,7 +18,7 @@ Linear with_noise(const Linear& linear, double fraction, ExpertRandom& random) {
 MoeFeedForward copy_experts(const FeedForwardTask& task) {
   MoeFeedForward moe = make_experts(task);
   for (std::int64_t expert = 0; expert < task.plan.num_experts; ++expert) {
-    task.tick();
+    task.tick(0);
     if (task.plan.noise == 0.0) {
       set_expert(moe, expert, task.dense);
       continue;

@@ -28,7 +28,7 @@ MoeFeedForward drop_upcycling(const FeedForwardTask& task) {
   const std::int64_t neurons = task.dense.gate.weight_OI.size(0);
   const auto dropped = static_cast<std::int64_t>(task.plan.drop_ratio * static_cast<double>(neurons));
   for (std::int64_t expert = 0; expert < task.plan.num_experts; ++expert) {
-    task.tick();
+    task.tick(0);
     ExpertRandom random(task.seed, task.index, expert);
     const auto draw = [&] { return random.permutation(neurons).narrow(0, 0, dropped); };
     const at::Tensor shared = draw();

@@ -54,12 +54,29 @@ std::vector<std::string> mla_problems(const MlaPlan& plan, const ModelConfig& co
   return problems;
 }
 
+std::vector<std::string> split_problems(const MoePlan& plan, std::int64_t neurons) {
+  if (!(plan.active_fraction > 0 && plan.active_fraction <= 1))
+    return {text("active_fraction is ", plan.active_fraction, "; it must be above 0 and at most 1")};
+  if (!(plan.shared_fraction >= 0 && plan.shared_fraction <= 1))
+    return {text("shared_fraction is ", plan.shared_fraction, "; it must be 0 to 1")};
+  const SplitSizes sizes = split_sizes(plan, neurons);
+  if (sizes.expert < 1 || sizes.experts_per_token < 1)
+    return {text(plan.num_experts, " experts of the ", neurons, " neurons, ", plan.active_fraction,
+                 " of them active, leave none for an expert or no expert for a token; choose fewer experts or other "
+                 "fractions")};
+  return {};
+}
+
 std::vector<std::string> moe_problems(const MoePlan& plan, const ModelConfig& config) {
   if (!known(kFeedForwardMethods, plan.method)) return {text("there is no feed-forward method \"", plan.method, "\"")};
   std::vector<std::string> problems;
   if (config.mlp_bias) problems.push_back("its MLP has biases, which experts have no place for");
   if (plan.num_experts < 1 || plan.num_experts > kMostExperts)
     problems.push_back(text("num_experts is ", plan.num_experts, "; it must be 1 to ", kMostExperts));
+  if (plan.method == "lathe-moe") {
+    if (problems.empty()) problems = split_problems(plan, config.intermediate_size);
+    return problems;
+  }
   if (plan.num_experts_per_tok < 1 || plan.num_experts_per_tok > plan.num_experts)
     problems.push_back(
         text("num_experts_per_tok is ", plan.num_experts_per_tok, "; it must be 1 to num_experts ", plan.num_experts));
@@ -146,7 +163,19 @@ AttentionConfig planned_attention(const MlaPlan& plan, const ModelConfig& config
           .rope_pairs = planned_rope_pairs(plan, config)};
 }
 
+FeedForwardConfig planned_split(const MoePlan& plan, const ModelConfig& config) {
+  const SplitSizes sizes = split_sizes(plan, config.intermediate_size);
+  return {.kind = FeedForwardKind::Moe,
+          .num_experts = plan.num_experts,
+          .num_experts_per_tok = sizes.experts_per_token,
+          .moe_intermediate_size = sizes.expert,
+          .shared_expert_intermediate_size = sizes.shared,
+          .unit_weights = true,
+          .expert_bias = true};
+}
+
 FeedForwardConfig planned_feed_forward(const MoePlan& plan, const ModelConfig& config) {
+  if (plan.method == "lathe-moe") return planned_split(plan, config);
   return {.kind = FeedForwardKind::Moe,
           .num_experts = plan.num_experts,
           .num_experts_per_tok = plan.num_experts_per_tok,
@@ -168,6 +197,18 @@ std::int64_t ConversionPlan::num_mla() const {
 std::int64_t ConversionPlan::num_moe() const {
   return std::count_if(layers.begin(), layers.end(),
                        [](const auto& item) { return item.second.feed_forward.has_value(); });
+}
+
+SplitSizes split_sizes(const MoePlan& plan, std::int64_t neurons) {
+  const double active = static_cast<double>(neurons) * plan.active_fraction;
+  SplitSizes sizes;
+  sizes.expert = (neurons - std::llround(active * plan.shared_fraction)) / plan.num_experts;
+  sizes.shared = neurons - sizes.expert * plan.num_experts;
+  if (sizes.expert < 1) return sizes;
+  const auto routed = active - static_cast<double>(sizes.shared);
+  sizes.experts_per_token =
+      std::clamp<std::int64_t>(std::llround(routed / static_cast<double>(sizes.expert)), 0, plan.num_experts);
+  return sizes;
 }
 
 std::vector<std::int64_t> planned_rope_pairs(const MlaPlan& plan, const ModelConfig& config) {

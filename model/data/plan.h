@@ -15,7 +15,7 @@ namespace lathe {
 
 /// The methods that a plan may name; converters/registry.h says what each does.
 inline constexpr std::array<std::string_view, 2> kAttentionMethods{"transmla", "lathe-mla"};
-inline constexpr std::array<std::string_view, 2> kFeedForwardMethods{"copy", "drop-upcycling"};
+inline constexpr std::array<std::string_view, 3> kFeedForwardMethods{"copy", "drop-upcycling", "lathe-moe"};
 
 /// How one layer's attention becomes MLA. Method "transmla" (arXiv:2502.07864) or "lathe-mla", Lathe's own.
 struct MlaPlan {
@@ -31,8 +31,9 @@ struct MlaPlan {
 
 enum class IndexMode { Shared, Independent };
 
-/// How one layer's feed-forward becomes MoE. Method "copy" (sparse upcycling, arXiv:2212.05055, with optional noise) or
-/// "drop-upcycling" (arXiv:2502.19261).
+/// How one layer's feed-forward becomes MoE. Method "copy" (sparse upcycling, arXiv:2212.05055, with optional noise),
+/// "drop-upcycling" (arXiv:2502.19261) or "lathe-moe", Lathe's own split, for which num_experts_per_tok follows from
+/// the fractions.
 struct MoePlan {
   std::string method = "copy";
   std::int64_t num_experts = 8;
@@ -40,6 +41,8 @@ struct MoePlan {
   double noise = 0.0;                        ///< copy: standard deviation as a fraction of each tensor's own
   double drop_ratio = 0.5;                   ///< drop-upcycling: share of intermediate neurons drawn anew
   IndexMode index_mode = IndexMode::Shared;  ///< drop-upcycling: same neurons in gate/up/down, or drawn for each
+  double active_fraction = 0.5;              ///< lathe-moe: of the neurons, for each token
+  double shared_fraction = 0.5;              ///< lathe-moe: of those, always on
   RouterKind router = RouterKind::Softmax;
   bool norm_topk_prob = true;
   double router_std = 0.02;  ///< standard deviation of the router's first weights
@@ -96,6 +99,13 @@ nlohmann::json plan_to_json(const ConversionPlan& plan);
 /// the same number of pairs keeps RoPE, spread evenly over the group. Ordered by group. "lathe-mla" chooses them by the
 /// text: zeros stand for them until then.
 std::vector<std::int64_t> planned_rope_pairs(const MlaPlan& plan, const ModelConfig& config);
+
+/// How "lathe-moe" divides `neurons`: those of the shared expert, those of each other one, and how many of these work
+/// for a token. Neurons that do not divide evenly are always on. Where nothing is left, a size is 0.
+struct SplitSizes {
+  std::int64_t shared = 0, expert = 0, experts_per_token = 0;
+};
+SplitSizes split_sizes(const MoePlan& plan, std::int64_t neurons);
 
 /// One sentence for each thing that makes the plan impossible on this model; empty if it can run.
 std::vector<std::string> plan_problems(const ConversionPlan& plan, const ModelConfig& config);

@@ -12,6 +12,7 @@
 namespace lathe {
 namespace {
 
+constexpr std::int64_t kLatheMoeExperts = 96;
 constexpr std::int64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 
 std::string joined(std::span<const std::string_view> names) {
@@ -48,6 +49,13 @@ MoePlan moe_from_json(JsonObject json) {
   static constexpr std::array<std::string_view, 2> kIndexModes{"shared", "independent"};
   MoePlan moe;
   moe.method = one_of(json, "method", kFeedForwardMethods, moe.method);
+  if (moe.method == "lathe-moe") {
+    moe.num_experts = json.integer("num_experts", kLatheMoeExperts);
+    moe.active_fraction = json.number("active_fraction", moe.active_fraction);
+    moe.shared_fraction = json.number("shared_fraction", moe.shared_fraction);
+    json.refuse_unknown_keys();
+    return moe;
+  }
   moe.num_experts = json.integer("num_experts", moe.num_experts);
   moe.num_experts_per_tok = json.integer("num_experts_per_tok", moe.num_experts_per_tok);
   if (moe.method == "copy") {
@@ -78,6 +86,12 @@ nlohmann::json mla_to_json(const MlaPlan& mla) {
 }
 
 nlohmann::json moe_to_json(const MoePlan& moe) {
+  if (moe.method == "lathe-moe") {
+    return {{"method", moe.method},
+            {"num_experts", moe.num_experts},
+            {"active_fraction", moe.active_fraction},
+            {"shared_fraction", moe.shared_fraction}};
+  }
   nlohmann::json json{{"method", moe.method},
                       {"num_experts", moe.num_experts},
                       {"num_experts_per_tok", moe.num_experts_per_tok},

@@ -27,7 +27,13 @@ DenseFeedForward dense_block() {
 
 MoeFeedForward make(FeedForwardMethod method, const MoePlan& plan, std::int64_t layer = 4, std::uint64_t seed = 11) {
   const DenseFeedForward dense = dense_block();
-  return method({.dense = dense, .index = layer, .plan = plan, .seed = seed, .tick = [] {}});
+  return method({.dense = dense,
+                 .index = layer,
+                 .plan = plan,
+                 .planned = {},
+                 .seed = seed,
+                 .tick = [](std::int64_t) {},
+                 .note = {}});
 }
 
 at::Tensor gate_of(const MoeFeedForward& moe, std::int64_t expert) {

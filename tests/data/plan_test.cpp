@@ -61,6 +61,8 @@ TEST(PlanJson, ReadsWhatItWrote) {
   plan.layers[2].attention = MlaPlan{.qk_rope_head_dim = 16, .kv_lora_rank = 40, .freqfold = 8, .balance_kv_ratio = .7};
   plan.layers[3].attention =
       MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 14, .kv_lora_rank = 33, .context_length = 2048};
+  plan.layers[4].feed_forward =
+      MoePlan{.method = "lathe-moe", .num_experts = 32, .active_fraction = 0.3, .shared_fraction = 0.25};
   plan.layers[2].feed_forward = MoePlan{.noise = 0.1, .router = RouterKind::Sigmoid, .norm_topk_prob = false};
   plan.layers[5].feed_forward =
       MoePlan{.method = "drop-upcycling", .drop_ratio = 0.25, .index_mode = IndexMode::Independent};
@@ -183,6 +185,35 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair{MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 194}, "2 to 192"},
                       std::pair{MlaPlan{.method = "lathe-mla", .context_length = 1}, "context_length is 1"},
                       std::pair{MlaPlan{.method = "svd"}, "\"svd\""}));
+
+TEST(LatheMoePlan, DividesTheNeurons) {
+  const auto sizes = [](double active, std::int64_t experts) {
+    const SplitSizes split = split_sizes(
+        {.method = "lathe-moe", .num_experts = experts, .active_fraction = active, .shared_fraction = 0.5}, 1536);
+    return std::vector{split.shared, split.expert, split.experts_per_token};
+  };
+  EXPECT_EQ(sizes(0.75, 96), (std::vector<std::int64_t>{576, 10, 58}));
+  EXPECT_EQ(sizes(0.5, 96), (std::vector<std::int64_t>{384, 12, 32}));
+  EXPECT_EQ(sizes(0.25, 96), (std::vector<std::int64_t>{192, 14, 14}));
+  EXPECT_EQ(sizes(0.5, 32), (std::vector<std::int64_t>{384, 36, 11}));
+  EXPECT_EQ(sizes(1.0, 96)[2], 96);
+}
+
+TEST(LatheMoePlan, MakesExpertsThatCountWholeAndIsRefusedWhereNoneIsLeft) {
+  const MoePlan moe{.method = "lathe-moe", .num_experts = 96};
+  const ModelConfig planned = planned_config(plan_of(3, moe), smollm2());
+  EXPECT_TRUE(planned.layers[3].feed_forward.unit_weights);
+  EXPECT_EQ(config_from_json(config_to_json(planned)), planned);
+  const auto problems = [](MoePlan plan) {
+    plan.method = "lathe-moe";
+    return plan_problems(plan_of(3, plan), smollm2());
+  };
+  EXPECT_THAT(problems({.num_experts = 1024, .active_fraction = 0.9, .shared_fraction = 0.9}),
+              Contains(HasSubstr("choose fewer experts")));
+  EXPECT_THAT(problems({.active_fraction = 0.0}), Contains(HasSubstr("active_fraction is 0")));
+  EXPECT_THAT(problems({.active_fraction = 1.5}), Contains(HasSubstr("active_fraction is 1.5")));
+  EXPECT_THAT(problems({.shared_fraction = -1.0}), Contains(HasSubstr("shared_fraction is -1")));
+}
 
 TEST(LatheMlaPlan, TakesAnyEvenRopeAndMakesALayerWithABiasOfItsOwn) {
   const MlaPlan mla{.method = "lathe-mla", .qk_rope_head_dim = 46, .kv_lora_rank = 144};
