@@ -302,7 +302,7 @@ TEST(CommandLine, CtrlCInABenchLeavesNothingBehind) {
 TEST(CommandLine, ListsMethodsRecipesAndDevices) {
   std::vector<std::string> names;
   for (const auto& method : json_of("methods")) names.push_back(method.at("name"));
-  EXPECT_EQ(names, (std::vector<std::string>{"transmla", "copy", "drop-upcycling"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"lathe-mla", "transmla", "lathe-moe", "copy", "drop-upcycling"}));
   bool has_erax = false;
   for (const auto& recipe : json_of("recipes")) has_erax = has_erax || recipe.at("name") == "erax-8b";
   EXPECT_TRUE(has_erax);
