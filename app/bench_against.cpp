@@ -82,19 +82,38 @@ nlohmann::json compare_tokenizers(const BenchOptions& options, LineProcess& othe
           {"ratio", median(ours) / median(theirs)}};
 }
 
+/// Gone when the measurement is over, whatever ended it.
+class ScratchFile {
+ public:
+  explicit ScratchFile(const std::vector<std::byte>& bytes)
+      : path_(std::filesystem::temp_directory_path() / text("lathe-bench-blocks-", getpid())) {
+    std::ofstream file(path_, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    check(file.flush().good(), "[bench] cannot write ", path_.string(), "; is there room in the temporary folder?");
+  }
+  ~ScratchFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
 /// The same blocks through both, in turn: numpy's work in the `gguf` package, on one thread.
 nlohmann::json compare_dequantizing(const BenchOptions& options, LineProcess& other) {
   const std::vector<std::byte> blocks = random_q4_k_blocks();
-  const auto path = std::filesystem::temp_directory_path() / text("lathe-bench-blocks-", getpid());
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(blocks.data()), static_cast<std::streamsize>(blocks.size()));
-  const std::string request = nlohmann::json{{"do", "dequantize"}, {"file", path.string()}, {"type", "Q4_K"}}.dump();
+  const ScratchFile file(blocks);
+  const std::string request = nlohmann::json{{"do", "dequantize"}, {"file", file.path()}, {"type", "Q4_K"}}.dump();
   std::vector<double> ours, theirs;
   for (std::int64_t round = 0; round < options.rounds; ++round) {
     ours.push_back(measure_q4_k(blocks));
     theirs.push_back(nlohmann::json::parse(other.ask(request)).at("gb_per_second").get<double>());
   }
-  std::filesystem::remove(path);
   return {{"lathe_gb_per_second", median(ours)},
           {"gguf_gb_per_second", median(theirs)},
           {"ratio", median(ours) / median(theirs)}};

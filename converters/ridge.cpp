@@ -8,6 +8,8 @@
 namespace lathe {
 namespace {
 
+constexpr double kLeastRidge = 1e-30;
+
 void accumulate(at::Tensor& sum, const at::Tensor& value) {
   sum = sum.defined() ? sum.add_(value.to(at::kDouble)) : value.to(at::kDouble);
 }
@@ -28,7 +30,8 @@ Linear CentredRidge::solve(const at::Tensor& prior_OI, double share) const {
   const at::Tensor mean_a_I = a_I_ / rows, mean_y_O = y_O_ / rows;
   const at::Tensor aa_II = aa_II_ / rows - at::outer(mean_a_I, mean_a_I);
   const at::Tensor ay_IO = ay_IO_ / rows - at::outer(mean_a_I, mean_y_O);
-  const at::Tensor lambda = aa_II.diagonal().mean() * share;
+  // Inputs that never vary leave the prior as it is.
+  const at::Tensor lambda = (aa_II.diagonal().mean() * share).clamp_min(kLeastRidge);
   const at::Tensor prior_IO = prior_OI.to(at::kDouble).t();
   const at::Tensor identity_II = at::eye(aa_II.size(0), aa_II.options());
   const at::Tensor weight_OI = at::linalg_solve(aa_II + lambda * identity_II, ay_IO + lambda * prior_IO).t();

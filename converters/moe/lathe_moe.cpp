@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::int64_t kEveryNthToken = 4;  // is enough to see which neurons are alike
 constexpr double kSmallestMass = 1e-3;      // of an expert's mean: its logarithm stays finite
+constexpr double kLeastMass = 1e-30;        // of experts whose neurons never fire
 constexpr double kRouterRidge = 1e-3;
 constexpr double kNeuronRidge = 0.1;
 constexpr double kBiasRidge = 1e-2;
@@ -113,7 +114,7 @@ Split split_neurons(const FeedForwardTask& task, const Statistics& statistics) {
 }
 
 Linear fit_router(const FeedForwardTask& task, const Block& block, const Split& split, const at::Tensor& mass_F) {
-  const at::Tensor floor_E = split.belongs_EF.mv(mass_F.to(at::kFloat)) * kSmallestMass;
+  const at::Tensor floor_E = split.belongs_EF.mv(mass_F.to(at::kFloat)).mul_(kSmallestMass).clamp_min_(kLeastMass);
   CentredRidge ridge;
   for_tokens(task, [&](const at::Tensor& x_ND, std::int64_t, std::int64_t) {
     const at::Tensor mass_NF = activity(block, x_ND).mul_(block.size_F).square_();
@@ -186,7 +187,7 @@ Biases refit(NormalEquations sums, Block& block, std::int64_t experts) {
   const at::Tensor of_neurons = diagonal_Z.narrow(0, 0, neurons),
                    of_biases = diagonal_Z.narrow(0, neurons, experts + 1);
   const at::Tensor neuron_ridge = of_neurons.mean() * kNeuronRidge, bias_ridge = of_biases.mean() * kBiasRidge;
-  diagonal_Z.mul_(kDiagonalGrowth);
+  diagonal_Z.mul_(kDiagonalGrowth).add_(kLeastMass);  // a block of zeros has a solution too
   of_neurons.add_(neuron_ridge);
   of_biases.add_(bias_ridge);
   const at::Tensor change_ZD = at::linalg_solve(sums.gram_ZZ, sums.right_ZD).to(at::kFloat);

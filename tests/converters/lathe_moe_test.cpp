@@ -120,6 +120,17 @@ TEST(LatheMoe, LosesLessTheMoreIsActiveAndGivesTheSameTwice) {
   }
 }
 
+TEST(LatheMoe, TakesNeuronsThatNeverFire) {
+  for (const std::int64_t dead : {40, 64}) {
+    const Model model = map_model(random_model(wide_config()), [&](const std::string& name, const at::Tensor& tensor) {
+      if (name.ends_with("mlp.up_proj.weight")) tensor.narrow(0, 0, dead).zero_();
+      return tensor;
+    });
+    const Conversion conversion = run(model, plan_of(model.config, 0.5));
+    EXPECT_TRUE(std::isfinite(conversion.receipt.nll_after)) << dead;
+  }
+}
+
 TEST(LatheMoe, FollowsAnAttentionThatWasConvertedInTheSameLayer) {
   const Model model = random_model(wide_config());
   ConversionPlan plan = plan_of(model.config, 0.5);

@@ -1,5 +1,6 @@
 #include "converters/ridge.h"
 
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "tests/converters/random_model.h"
@@ -33,6 +34,14 @@ TEST_F(Ridge, StaysAtAPriorThatIsExactAndAtAnyPriorWithAnEndlessShare) {
   ridge.add(a_NI_, y_NO_);
   EXPECT_LT(largest(ridge.solve(weight_OI_, 0.5).weight_OI - weight_OI_), 1e-5);
   EXPECT_LT(largest(ridge.solve(other_OI_, 1e9).weight_OI - other_OI_), 1e-5);
+}
+
+TEST_F(Ridge, KeepsThePriorWhereInputsNeverVary) {
+  CentredRidge ridge;
+  ridge.add(at::zeros({50, 5}), y_NO_.narrow(0, 0, 50));
+  const Linear found = ridge.solve(other_OI_, 0.01);
+  EXPECT_LT(largest(found.weight_OI - other_OI_), 1e-6);
+  EXPECT_LT(largest(found.bias_O - y_NO_.narrow(0, 0, 50).mean(0)), 1e-5);
 }
 
 // At the minimum of |y - W a - b|^2 + lambda |W - prior|^2 no step in any direction makes it smaller.
