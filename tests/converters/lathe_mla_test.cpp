@@ -2,8 +2,10 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/complex.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 
 #include <numeric>
@@ -85,6 +87,21 @@ TEST_F(LatheMlaStages, TheRotationNamesEachFrequencyOnceForEachHead) {
   std::vector<std::int64_t> pairs = rotated().rope_pairs;
   std::ranges::sort(pairs);
   EXPECT_EQ(pairs, (std::vector<std::int64_t>{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7}));
+}
+
+TEST_F(LatheMlaStages, ComponentsOfOneFrequencyAreUncorrelatedAsComplexNumbers) {
+  const MergedAttention turned = rotated();
+  const at::Tensor key_JX = at::complex(turned.key_LX.narrow(0, 0, 16), turned.key_LX.narrow(0, 16, 16));
+  const at::Tensor moment_JJ =
+      key_JX.matmul(at::complex(inputs_XX, at::zeros_like(inputs_XX))).matmul(key_JX.conj().t());
+  const double size = largest(moment_JJ);
+  for (std::int64_t i = 0; i < 16; ++i) {
+    for (std::int64_t j = 0; j < i; ++j) {
+      const auto frequency = [&](std::int64_t pair) { return turned.rope_pairs[static_cast<std::size_t>(pair)]; };
+      if (frequency(i) != frequency(j)) continue;
+      EXPECT_LT(largest(moment_JJ[i][j]), 1e-9 * size) << i << ", " << j;
+    }
+  }
 }
 
 TEST_F(LatheMlaStages, TheFirstComponentsCarryMostOfTheScores) {
