@@ -9,6 +9,7 @@
 
 #include "converters/registry.h"
 #include "model/data/error.h"
+#include "model/data/sizes.h"
 #include "tests/support/places.h"
 #include "tests/support/temporary_folder.h"
 
@@ -61,6 +62,23 @@ TEST(Recipes, Erax8bIsTheDefaultTourOfSmolLm2) {
     EXPECT_EQ(moe.num_experts, 8);
     EXPECT_EQ(moe.num_experts_per_tok, 2);
     EXPECT_GT(moe.noise, 0.0);
+  }
+}
+
+TEST(Recipes, OfOurOwnMethodsSayWhatTheyKeep) {
+  for (const std::int64_t cached : {256, 192, 128}) {
+    const ConversionPlan plan = load_plan(text("mla-", cached), kRecipes);
+    EXPECT_THAT(plan_problems(plan, smollm2()), IsEmpty());
+    EXPECT_EQ(plan.num_mla(), 30);
+    EXPECT_EQ(sizes_of(planned_config(plan, smollm2())).kv_values_per_token, 30 * cached);
+  }
+  for (const std::int64_t percent : {75, 50, 25}) {
+    const ConversionPlan plan = load_plan(text("moe-", percent), kRecipes);
+    EXPECT_THAT(plan_problems(plan, smollm2()), IsEmpty());
+    EXPECT_EQ(plan.num_moe(), 30);
+    const SplitSizes sizes = split_sizes(*plan.layers.at(0).feed_forward, 1536);
+    EXPECT_NEAR(static_cast<double>(sizes.shared + sizes.expert * sizes.experts_per_token),
+                15.36 * static_cast<double>(percent), 8);
   }
 }
 
