@@ -10,8 +10,7 @@
 #include "app/bench_reading.h"
 #include "app/bench_speed.h"
 #include "app/devices.h"
-#include "converters/calibration.h"
-#include "converters/convert.h"
+#include "app/jobs/convert.h"
 #include "model/io/text_file.h"
 #include "model/train/text_batches.h"
 #include "model/train/trainer.h"
@@ -74,16 +73,7 @@ ConversionPlan bench_plan(const ModelConfig& config) {
 nlohmann::json bench_conversion(const BenchModel& model, const Job& job) {
   const Model& network = model.opened.model();
   const ConversionPlan plan = bench_plan(network.config);
-  const TextFile file = read_text_file(text_path("", assets_folder()));
-  const auto ids = model.opened.tokenizer.encode(file.text, {.add_special_tokens = false});
-  const CalibrationWindows windows = calibration_windows(ids, plan.calibration);
-  const Conversion conversion = convert(network, plan,
-                                        {.calibration_ids_BT = windows.calibration_ids_BT.to(network.device()),
-                                         .held_out_ids_BT = windows.held_out_ids_BT.to(network.device()),
-                                         .calibration_sha256 = file.sha256,
-                                         .code_version = code_version(),
-                                         .on_layer = {}},
-                                        job);
+  const Conversion conversion = convert(network, plan, calibration_inputs(model.opened, plan.calibration, job), job);
   nlohmann::json layers = nlohmann::json::array();
   for (const LayerReceipt& layer : conversion.receipt.layers) {
     layers.push_back({{"layer", layer.layer},

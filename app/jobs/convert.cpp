@@ -2,14 +2,11 @@
 
 #include "app/assets.h"
 #include "converters/calibration.h"
-#include "converters/convert.h"
 #include "model/io/dataset.h"
 #include "model/train/text_batches.h"
 
 namespace lathe {
-namespace {
-
-ConvertInputs inputs_for(const OpenedModel& opened, const Calibration& calibration, const Job& job) {
+ConvertInputs calibration_inputs(const OpenedModel& opened, const Calibration& calibration, const Job& job) {
   job.progress("Reading calibration text", "files", 0, 1);
   const Dataset dataset = read_dataset(text_path(calibration.text, assets_folder()));
   const auto ids = opened.tokenizer.encode(dataset.text, {.add_special_tokens = false});
@@ -21,10 +18,8 @@ ConvertInputs inputs_for(const OpenedModel& opened, const Calibration& calibrati
           .on_layer = {}};
 }
 
-}  // namespace
-
 Revision convert_opened_model(const OpenedModel& opened, const Convert& command, const Job& job, const Outbox& outbox) {
-  ConvertInputs inputs = inputs_for(opened, command.plan.calibration, job);
+  ConvertInputs inputs = calibration_inputs(opened, command.plan.calibration, job);
   inputs.on_layer = [&outbox](const LayerReceipt& receipt, const Model& model) {
     const LayerConfig& config = model.config.layers[static_cast<std::size_t>(receipt.layer)];
     outbox.event({.job = 0, .what = LayerConverted{receipt, config}});
