@@ -11,6 +11,7 @@
 
 #include "converters/convert_layer.h"
 #include "converters/fisher.h"
+#include "converters/mla/heal_attention.h"
 #include "converters/registry.h"
 #include "converters/steps.h"
 #include "converters/streams.h"
@@ -79,6 +80,10 @@ std::int64_t total_steps(const ModelConfig& config, const ConversionPlan& plan, 
   total += windows * (first + 2 * (last - first + 1));
   total += kFisherPasses * config.num_layers() * std::min(windows, fisher_layers(plan).empty() ? 0 : kFisherWindows);
   for (const auto& [index, layer] : plan.layers) {
+    if (layer.attention && layer.attention->heal_steps > 0) {
+      total += windows * kHealPasses;
+      total += heal_passes(windows, inputs.calibration_ids_BT.size(1), layer.attention->heal_steps);
+    }
     if (layer.feed_forward && needs_activations(layer.feed_forward->method)) total += windows * kActivationPasses;
   }
   total += windows * (kAttentionPasses * plan.num_mla() + kFeedForwardPasses * plan.num_moe());

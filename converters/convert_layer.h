@@ -11,6 +11,8 @@ namespace lathe {
 
 /// How many passes of a window through a layer one converted part costs, measurements included.
 inline constexpr std::int64_t kAttentionPasses = 8;
+/// And what healing costs beside its steps: to solve o_proj once more, and to measure.
+inline constexpr std::int64_t kHealPasses = 2;
 inline constexpr std::int64_t kFeedForwardPasses = 3;
 
 /// One part of one layer to convert.

@@ -31,6 +31,8 @@ constexpr std::array kLatheMlaKnobs{
          "width of the latent that keys and values are made from; cached for every token"},
     Knob{"context_length", "0, or 2 to 2^24", "0",
          "distances up to which RoPE's loss counts: what the model will serve; 0: the calibration windows' length"},
+    Knob{"heal_steps", "0 to 10000", "0",
+         "training steps of each layer alone towards what the original makes of the same inputs"},
 };
 
 constexpr Knob kNumExperts{"num_experts", "1 to 1024", "8", "experts of the layer"};

@@ -86,6 +86,9 @@ bool lathe_mla_rows(MlaPlan& plan, const ModelConfig& config) {
   changed |= slider_row("Context", plan.context_length, 0, config.max_position_embeddings,
                         "context_length: the text length that the model will serve; farther tokens then count for the "
                         "choice of what keeps RoPE. 0: as long as the calibration windows");
+  changed |= slider_row("Heal steps", plan.heal_steps, 0, 256,
+                        "heal_steps: each layer alone is trained so long towards what the original makes of the same "
+                        "inputs, right after it is converted. 0: not at all");
   return changed;
 }
 

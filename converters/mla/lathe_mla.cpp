@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "converters/mla/heal_attention.h"
 #include "converters/mla/low_rank.h"
 #include "converters/mla/measure_attention.h"
 #include "converters/mla/merged_attention.h"
@@ -101,9 +102,21 @@ AttentionResult lathe_mla(const AttentionTask& task) {
   converted.attention = latent;
   latent.o = as(refit_output(task, converted), at::kFloat);
   converted.attention = latent;
-  result.stages.push_back(measure_attention(task, "refit", [&](const at::Tensor& x_BTD) {
-    return attention_forward(task.config, converted, task.index, x_BTD.to(at::kFloat), task.context);
-  }));
+  const auto note_converted = [&](std::string stage) {
+    result.stages.push_back(measure_attention(task, std::move(stage), [&](const at::Tensor& x_BTD) {
+      return attention_forward(task.config, converted, task.index, x_BTD.to(at::kFloat), task.context);
+    }));
+  };
+  note_converted("refit");
+  if (task.plan.heal_steps > 0) {
+    even_out_pairs(latent, converted.config.attention);
+    converted.attention = latent;
+    latent = heal_attention(task, converted, task.plan.heal_steps);
+    converted.attention = latent;
+    latent.o = as(refit_output(task, converted), at::kFloat);
+    converted.attention = latent;
+    note_converted("heal");
+  }
   const at::ScalarType dtype = std::get<GroupedQueryAttention>(task.layer.attention).q.weight_OI.scalar_type();
   result.attention = {.q_a = {},
                       .q_a_norm_Q = {},

@@ -39,6 +39,8 @@ std::vector<std::string> rope_problems(const MlaPlan& plan, const ModelConfig& c
   return {};
 }
 
+constexpr std::int64_t kMostHealSteps = 10'000;
+
 std::vector<std::string> mla_problems(const MlaPlan& plan, const ModelConfig& config) {
   if (!known(kAttentionMethods, plan.method)) return {text("there is no attention method \"", plan.method, "\"")};
   std::vector<std::string> problems = rope_problems(plan, config);
@@ -49,6 +51,8 @@ std::vector<std::string> mla_problems(const MlaPlan& plan, const ModelConfig& co
   const std::int64_t context = plan.context_length;
   if (context != 0 && (context < 2 || context > kMostTokens))
     problems.push_back(text("context_length is ", context, "; it must be 0, or 2 to ", kMostTokens));
+  if (plan.heal_steps < 0 || plan.heal_steps > kMostHealSteps)
+    problems.push_back(text("heal_steps is ", plan.heal_steps, "; it must be 0 to ", kMostHealSteps));
   if (!(plan.balance_kv_ratio > 0) || !std::isfinite(plan.balance_kv_ratio))
     problems.push_back(text("balance_kv_ratio is ", plan.balance_kv_ratio, "; it must be above 0"));
   return problems;

@@ -25,6 +25,7 @@ struct MlaPlan {
   std::int64_t freqfold = 4;        ///< transmla: adjacent frequencies that share one rotation; 1 keeps RoRoPE exact
   double balance_kv_ratio = 1.0;    ///< transmla: balance of key and value norms before the joint low rank
   std::int64_t context_length = 0;  ///< lathe-mla: distances up to which RoPE's loss counts; 0: of the calibration
+  std::int64_t heal_steps = 0;      ///< lathe-mla: training steps of the layer alone towards the original's output
 
   bool operator==(const MlaPlan&) const = default;
 };

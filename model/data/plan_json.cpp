@@ -39,6 +39,7 @@ MlaPlan mla_from_json(JsonObject json) {
     mla.balance_kv_ratio = json.number("balance_kv_ratio", mla.balance_kv_ratio);
   } else {
     mla.context_length = json.integer("context_length", mla.context_length);
+    mla.heal_steps = json.integer("heal_steps", mla.heal_steps);
   }
   json.refuse_unknown_keys();
   return mla;
@@ -81,6 +82,7 @@ nlohmann::json mla_to_json(const MlaPlan& mla) {
     json["balance_kv_ratio"] = mla.balance_kv_ratio;
   } else {
     json["context_length"] = mla.context_length;
+    json["heal_steps"] = mla.heal_steps;
   }
   return json;
 }

@@ -13,7 +13,8 @@ namespace lathe {
 
 /// What one stage of a method costs: || y - y' || / || y || of the block's output, teacher-forced, after this stage.
 struct StageCost {
-  std::string stage;  ///< "merge", "rotate", "partial rope", "balance", "low rank", "absorb"; "experts", "router"
+  /// "merge", "rotate", "partial rope", "balance", "low rank", "absorb", "refit", "heal"; "experts", "router", "refit"
+  std::string stage;
   double relative_error = 0.0;
 };
 

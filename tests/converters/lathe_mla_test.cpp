@@ -11,10 +11,12 @@
 #include <numeric>
 
 #include "converters/convert.h"
+#include "converters/mla/heal_attention.h"
 #include "converters/mla/low_rank.h"
 #include "converters/mla/rope_choice.h"
 #include "converters/mla/rorope.h"
 #include "model/nn/forward.h"
+#include "model/nn/names.h"
 #include "tests/converters/random_model.h"
 
 namespace lathe {
@@ -209,6 +211,52 @@ TEST(LatheMla, GivesEachLayerItsOwnFrequenciesAndABiasAndTheSameWeightsTwice) {
   const std::vector<std::string> stages{"merge", "rotate", "partial rope", "low rank", "refit"};
   ASSERT_EQ(first.receipt.layers[0].stages.size(), stages.size());
   for (std::size_t i = 0; i < stages.size(); ++i) EXPECT_EQ(first.receipt.layers[0].stages[i].stage, stages[i]);
+}
+
+TEST(LatheMla, EvenedOutPairsChangeNoScore) {
+  const Model model = random_model(small_config());
+  const Conversion conversion = run(model, plan_of(model.config, 8, 16));
+  Model even = conversion.model;
+  for (LayerPtr& layer : even.layers) {
+    Layer changed = map_layer(*layer, 0, [](const std::string&, const at::Tensor& tensor) { return tensor.clone(); });
+    auto& attention = std::get<LatentAttention>(changed.attention);
+    even_out_pairs(attention, changed.config.attention);
+    const at::Tensor queries_HPD = attention.q.weight_OI.unflatten(0, {-1, 16 + 8}).narrow(1, 16, 8);
+    const at::Tensor of_queries_J = queries_HPD.square().mean(0).sum(1).view({2, 4}).sum(0);
+    const at::Tensor of_keys_J = attention.kv_a.weight_OI.narrow(0, 16, 8).square().sum(1).view({2, 4}).sum(0);
+    EXPECT_LT(largest(of_queries_J / of_keys_J - 1.0), 1e-4);
+    layer = std::make_shared<const Layer>(std::move(changed));
+  }
+  EXPECT_LT(logit_difference(conversion.model, even), 2e-5);
+}
+
+TEST(LatheMla, HealingBringsEachLayerNearerToTheOriginal) {
+  const Model model = random_model(small_config());
+  ConversionPlan plan = plan_of(model.config, 8, 16);
+  for (auto& [index, layer] : plan.layers) layer.attention->heal_steps = 60;
+  const Conversion healed = run(model, plan), again = run(model, plan);
+  EXPECT_EQ(healed.receipt.model_sha256, again.receipt.model_sha256);
+  for (const LayerReceipt& layer : healed.receipt.layers) {
+    ASSERT_EQ(layer.stages.back().stage, "heal");
+    EXPECT_LT(layer.relative_error, 0.95 * layer.stages[layer.stages.size() - 2].relative_error) << layer.layer;
+  }
+}
+
+TEST(LatheMla, TheBarEndsWithTheHealing) {
+  const Model model = random_model(small_config());
+  ConversionPlan plan = plan_of(model.config, 8, 16);
+  plan.layers[0].attention->heal_steps = 3;
+  plan.layers.rbegin()->second.attention->heal_steps = 200;
+  std::vector<Progress> reports;
+  const Job job({}, [&](const Progress& progress) { reports.push_back(progress); });
+  convert(model, plan,
+          {.calibration_ids_BT = random_ids(model.config, 12, 24),
+           .held_out_ids_BT = random_ids(model.config, 2, 24),
+           .calibration_sha256 = {},
+           .code_version = {},
+           .on_layer = {}},
+          job);
+  EXPECT_EQ(reports.back().done, reports.back().total);
 }
 
 }  // namespace

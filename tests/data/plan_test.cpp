@@ -59,8 +59,8 @@ TEST(PlanJson, ReadsWhatItWrote) {
   plan.seed = 9'007'199'254'740'993;
   plan.calibration = {.text = "some.txt", .num_samples = 3, .seq_len = 77};
   plan.layers[2].attention = MlaPlan{.qk_rope_head_dim = 16, .kv_lora_rank = 40, .freqfold = 8, .balance_kv_ratio = .7};
-  plan.layers[3].attention =
-      MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 14, .kv_lora_rank = 33, .context_length = 2048};
+  plan.layers[3].attention = MlaPlan{
+      .method = "lathe-mla", .qk_rope_head_dim = 14, .kv_lora_rank = 33, .context_length = 2048, .heal_steps = 12};
   plan.layers[4].feed_forward =
       MoePlan{.method = "lathe-moe", .num_experts = 32, .active_fraction = 0.3, .shared_fraction = 0.25};
   plan.layers[2].feed_forward = MoePlan{.noise = 0.1, .router = RouterKind::Sigmoid, .norm_topk_prob = false};
@@ -184,6 +184,8 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair{MlaPlan{.balance_kv_ratio = 0}, "balance_kv_ratio is 0"},
                       std::pair{MlaPlan{.method = "lathe-mla", .qk_rope_head_dim = 194}, "2 to 192"},
                       std::pair{MlaPlan{.method = "lathe-mla", .context_length = 1}, "context_length is 1"},
+                      std::pair{MlaPlan{.method = "lathe-mla", .heal_steps = -1}, "heal_steps is -1"},
+                      std::pair{MlaPlan{.method = "lathe-mla", .heal_steps = 10001}, "0 to 10000"},
                       std::pair{MlaPlan{.method = "svd"}, "\"svd\""}));
 
 TEST(LatheMoePlan, DividesTheNeurons) {
