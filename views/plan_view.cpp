@@ -43,16 +43,23 @@ void size_row(const char* name, std::int64_t before, std::int64_t after, ShortTe
                                                                                              : colors().dim);
 }
 
+/// What only one method has to be told.
+std::string own_settings(const MlaPlan& mla) {
+  if (mla.method == "transmla") return format("FreqFold %lld", static_cast<long long>(mla.freqfold)).c_str();
+  std::string own = mla.context_length == 0
+                        ? "context of the calibration"
+                        : format("context %lld", static_cast<long long>(mla.context_length)).c_str();
+  if (mla.heal_steps > 0) own += format(", %lld heal steps", static_cast<long long>(mla.heal_steps)).c_str();
+  return own;
+}
+
 std::string settings_text(const PlanEntry& entry) {
   if (entry.part == LayerPart::Attention) {
     const MlaPlan& mla = entry.mla;
-    const ShortText own = mla.method == "transmla" ? format("FreqFold %lld", static_cast<long long>(mla.freqfold))
-                          : mla.context_length == 0
-                              ? format("context of the calibration")
-                              : format("context %lld", static_cast<long long>(mla.context_length));
-    return format("%s  rank %lld, RoPE %lld, %s", mla.method.c_str(), static_cast<long long>(mla.kv_lora_rank),
-                  static_cast<long long>(mla.qk_rope_head_dim), own.c_str())
-        .c_str();
+    return format("%s  rank %lld, RoPE %lld, ", mla.method.c_str(), static_cast<long long>(mla.kv_lora_rank),
+                  static_cast<long long>(mla.qk_rope_head_dim))
+               .c_str() +
+           own_settings(mla);
   }
   const MoePlan& moe = entry.moe;
   if (moe.method == "lathe-moe")
