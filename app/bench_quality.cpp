@@ -14,7 +14,7 @@
 namespace lathe {
 namespace {
 
-/// Everything about a plan that can be wrong is found before the first hour of work.
+/// A plan that does not fit the model is found before the first hour of work.
 std::vector<ConversionPlan> plans_for(const QualityBenchOptions& options, const ModelConfig& config) {
   std::vector<ConversionPlan> plans;
   for (const std::string& name : options.plans) {

@@ -80,7 +80,7 @@ std::int64_t total_steps(const ModelConfig& config, const ConversionPlan& plan, 
   total += windows * (first + 2 * (last - first + 1));
   total += kFisherPasses * config.num_layers() * std::min(windows, fisher_layers(plan).empty() ? 0 : kFisherWindows);
   for (const auto& [index, layer] : plan.layers) {
-    if (layer.attention && layer.attention->heal_steps > 0) {
+    if (layer.attention && layer.attention->method == "lathe-mla" && layer.attention->heal_steps > 0) {
       total += windows * kHealPasses;
       total += heal_passes(windows, inputs.calibration_ids_BT.size(1), layer.attention->heal_steps);
     }

@@ -1,5 +1,4 @@
 #include "app/bench.h"
-#include "app/bench_quality.h"
 
 #include <ATen/Parallel.h>
 
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/assets.h"
+#include "app/bench_quality.h"
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/devices.h"

@@ -82,6 +82,15 @@ class TrainedAttention {
   std::vector<Part> parts_;
 };
 
+TrainSettings schedule_of(std::int64_t steps) {
+  TrainSettings schedule;
+  schedule.lr = kRate;
+  schedule.steps = steps;
+  schedule.warmup_steps = std::min<std::int64_t>(5, steps);
+  schedule.min_lr_ratio = 0.0;
+  return schedule;
+}
+
 at::Tensor targets_of(const AttentionTask& task) {
   const Layer original = with_fp32_attention(task.layer, task.index);
   const at::Tensor x_BTD = task.x_BTD.to(at::kFloat);
@@ -94,17 +103,25 @@ at::Tensor targets_of(const AttentionTask& task) {
   return y_BTD;
 }
 
+std::vector<at::Tensor> take_gradients(const std::vector<at::Tensor>& units) {
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& unit : units) {
+    gradients.push_back(unit.grad());
+    unit.mutable_grad().reset();
+  }
+  return gradients;
+}
+
 }  // namespace
 
 std::int64_t heal_passes(std::int64_t windows, std::int64_t tokens, std::int64_t steps) {
-  return steps == 0 ? 0 : windows + steps * windows_of_a_step(windows, tokens);
+  return windows + steps * windows_of_a_step(windows, tokens);
 }
 
 void even_out_pairs(LatentAttention& attention, const AttentionConfig& config) {
   const std::int64_t nope = config.qk_nope_head_dim, rope = config.qk_rope_head_dim;
-  const auto rows = [&](const Linear& linear) { return linear.weight_OI; };
-  const at::Tensor q_HPD = rows(attention.q).unflatten(0, {-1, nope + rope}).narrow(1, nope, rope);
-  const at::Tensor k_PD = rows(attention.kv_a).narrow(0, config.kv_lora_rank, rope);
+  const at::Tensor q_HPD = attention.q.weight_OI.unflatten(0, {-1, nope + rope}).narrow(1, nope, rope);
+  const at::Tensor k_PD = attention.kv_a.weight_OI.narrow(0, config.kv_lora_rank, rope);
   const at::Tensor of_queries_J = q_HPD.square().mean(0).unflatten(0, {2, rope / 2}).sum(at::IntArrayRef({0, 2}));
   const at::Tensor of_keys_J = k_PD.square().unflatten(0, {2, rope / 2}).sum(at::IntArrayRef({0, 2}));
   const at::Tensor ratio_J = (of_queries_J / of_keys_J).pow(0.25);
@@ -118,18 +135,13 @@ void even_out_pairs(LatentAttention& attention, const AttentionConfig& config) {
 }
 
 LatentAttention heal_attention(const AttentionTask& task, const Layer& converted, std::int64_t steps) {
-  if (steps == 0) return std::get<LatentAttention>(converted.attention);
   const std::int64_t windows = task.x_BTD.size(0), tokens = task.x_BTD.size(1);
   const at::Tensor x_BTD = task.x_BTD.to(at::kFloat), y_BTD = targets_of(task);
   const double size = y_BTD.square().mean().clamp_min(kSmallestTarget).item<double>();
   TrainedAttention trained(std::get<LatentAttention>(converted.attention), converted.config.attention);
   const std::vector<at::Tensor> units = trained.units();
   AdamW adam(units, {.beta1 = 0.9, .beta2 = 0.98});
-  TrainSettings schedule;
-  schedule.lr = kRate;
-  schedule.steps = steps;
-  schedule.warmup_steps = std::min<std::int64_t>(5, steps);
-  schedule.min_lr_ratio = 0.0;
+  const TrainSettings schedule = schedule_of(steps);
   const at::Tensor no_skip = at::zeros({}, x_BTD.options());
   const std::int64_t count = windows_of_a_step(windows, tokens);
   Layer layer = converted;
@@ -144,12 +156,7 @@ LatentAttention heal_attention(const AttentionTask& task, const Layer& converted
       const at::Tensor wrong_BTD = (made_BTD - y_BTD.index_select(0, chosen)).slice(1, 1);
       (wrong_BTD.square().sum() / size).backward();
     }
-    std::vector<at::Tensor> gradients;
-    for (const at::Tensor& unit : units) {
-      gradients.push_back(unit.grad());
-      unit.mutable_grad().reset();
-    }
-    adam.step(gradients, learning_rate(schedule, step), no_skip);
+    adam.step(take_gradients(units), learning_rate(schedule, step), no_skip);
     task.tick("heal", count);
   }
   return trained.now();

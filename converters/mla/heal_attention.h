@@ -12,7 +12,7 @@ std::int64_t heal_passes(std::int64_t windows, std::int64_t tokens, std::int64_t
 /// Trains the attention of one converted layer, in fp32, until its output comes near to what the original attention
 /// gives on the same inputs, those that passed the layers converted so far: `steps` steps of Adam on the squared error
 /// of all tokens but each window's first, which sees nothing but itself. Every part learns in proportion to its own
-/// size: rate 2e-3 x rms, warm-up of five steps, cosine to 0. 0 steps give back what they got.
+/// size: rate 2e-3 x rms, warm-up of five steps, cosine to 0.
 /// `converted` has fp32 attention and an o bias. Draws no random numbers: windows are taken in their order, again from
 /// the first.
 LatentAttention heal_attention(const AttentionTask& task, const Layer& converted, std::int64_t steps);

@@ -246,6 +246,8 @@ TEST(LatheMla, TheBarEndsWithTheHealing) {
   const Model model = random_model(small_config());
   ConversionPlan plan = plan_of(model.config, 8, 16);
   plan.layers[0].attention->heal_steps = 3;
+  plan.layers[1].attention->heal_steps = 7;
+  plan.layers[1].attention->method = "transmla";  // which does not heal
   plan.layers.rbegin()->second.attention->heal_steps = 200;
   std::vector<Progress> reports;
   const Job job({}, [&](const Progress& progress) { reports.push_back(progress); });
